@@ -1,0 +1,146 @@
+"""
+Every topic, declared once: agents, topic creation, tests and the README table derive from here.
+
+All topics keyed by SKU have the same number of partitions, so that partition p of each belongs to one worker
+at a time (design D4). Names are kebab-case without dots, which collide with underscores in metrics.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+HOURS_PER_DAY = 24
+MILLISECONDS_PER_DAY = HOURS_PER_DAY * 3600 * 1000
+DEDUPLICATION_WINDOW_DAYS = 7  # Semantics 2: longer than any source's redelivery and any dead-letter replay.
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """
+    One Kafka topic.
+
+    records names the schemas that its values may have; retention_days is None for a compacted topic.
+    """
+
+    name: str
+    records: tuple[str, ...]
+    purpose: str
+    key: str = "SKU"
+    retention_days: int | None = None
+    internal: bool = False
+
+    @property
+    def compacted(self) -> bool:
+        """True when the topic keeps the latest value of each key for ever."""
+        return self.retention_days is None
+
+    def config(self) -> dict[str, str]:
+        """Kafka's topic settings."""
+        if self.retention_days is None:
+            return {"cleanup.policy": "compact"}
+        retention = self.retention_days * MILLISECONDS_PER_DAY
+        return {"cleanup.policy": "delete", "retention.ms": str(retention)}
+
+
+STOCK_SALES = Topic(
+    "stock-sales",
+    ("SaleRecorded", "OrderPlaced", "OrderShipped", "OrderCancelled"),
+    "sold now, ordered, shipped, cancelled",
+    retention_days=14,
+)
+STOCK_RETURNS = Topic("stock-returns", ("ReturnReceived",), "goods back, with disposition", retention_days=14)
+STOCK_RECEIPTS = Topic(
+    "stock-receipts",
+    ("GoodsReceived", "InboundAnnounced", "InboundCancelled", "TransferShipped", "TransferReceived"),
+    "goods in, inbound announced, transfers",
+    retention_days=14,
+)
+STOCK_COUNTS = Topic(
+    "stock-counts", ("StockAdjusted", "DispositionChanged"), "adjustments and changes of state", retention_days=14
+)
+STOCK_POLICIES = Topic(
+    "stock-policies",
+    ("StockPolicySet",),
+    "shares, buffers, caps, ring-fences, safety stock",
+    key="SKU or `*`",
+)
+STOCK_LEVELS = Topic("stock-levels", ("StockLevel",), "**the table**: full state, versioned")
+STOCK_MOVEMENTS = Topic(
+    "stock-movements",
+    ("StockMovement",),
+    "ledger: each event's outcome, quantities before and after",
+    retention_days=400,
+)
+STOCK_ALERTS = Topic("stock-alerts", ("StockAlert",), "oversold and resolved, over-shipped", retention_days=30)
+
+OPEN_LINES = Topic("stock-open-lines", ("OpenLine",), "open order, inbound and transfer lines", internal=True)
+SEEN_EVENTS = Topic(
+    "stock-seen-events",
+    ("SeenEvents",),
+    "identities of applied events, packed by batch",
+    key="none",
+    retention_days=DEDUPLICATION_WINDOW_DAYS + 1,
+    internal=True,
+)
+POLICIES_IN_FORCE = Topic(
+    "stock-policies-in-force",
+    ("StockPolicySet",),
+    "accepted policies, read whole by every worker",
+    key="SKU or `*`",
+    internal=True,
+)
+DEAD_LETTER_DECISIONS = Topic(
+    "dead-letter-decisions",
+    ("DeadLetterDecision",),
+    "what was decided about a dead letter",
+    key="topic:partition:offset",
+    internal=True,
+)
+
+INPUTS = (STOCK_SALES, STOCK_RETURNS, STOCK_RECEIPTS, STOCK_COUNTS, STOCK_POLICIES)
+OUTPUTS = (STOCK_LEVELS, STOCK_MOVEMENTS, STOCK_ALERTS)
+INTERNAL = (OPEN_LINES, SEEN_EVENTS, POLICIES_IN_FORCE, DEAD_LETTER_DECISIONS)
+
+RETRY_RETENTION_DAYS = 14  # As long as the inputs: a retry must never outlive the event that it stands for.
+DEAD_LETTER_RETENTION_DAYS = 90  # Long enough for a person to come back from leave and mend it.
+
+EVENT_TOPICS = {record: topic for topic in INPUTS for record in topic.records}
+"""The input topic that each event's record belongs to."""
+
+
+def availability_topic(channel_id: str) -> Topic:
+    """Return the topic that tells one channel what it may sell."""
+    return Topic(f"availability-{channel_id}", ("ChannelAvailability",), f"what {channel_id} may sell")
+
+
+def retry_topic(source: Topic) -> Topic:
+    """Return the topic where events of an input wait for another try."""
+    return Topic(
+        f"{source.name}-retry",
+        source.records,
+        f"`{source.name}` waiting for another try",
+        key=source.key,
+        retention_days=RETRY_RETENTION_DAYS,
+    )
+
+
+def dead_letter_topic(source: Topic) -> Topic:
+    """Return the topic where events of an input end that can't be applied, bytes and headers as they came."""
+    return Topic(
+        f"{source.name}-dlq",
+        source.records,
+        f"`{source.name}` given up, with the reason",
+        key="as it came",
+        retention_days=DEAD_LETTER_RETENTION_DAYS,
+    )
+
+
+def all_topics(channel_ids: Iterable[str]) -> tuple[Topic, ...]:
+    """Return every topic of an installation with these channels, inputs first."""
+    return (
+        *INPUTS,
+        *OUTPUTS,
+        *(availability_topic(channel_id) for channel_id in channel_ids),
+        *(retry_topic(topic) for topic in INPUTS),
+        *(dead_letter_topic(topic) for topic in INPUTS),
+        *INTERNAL,
+    )
