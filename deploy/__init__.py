@@ -1,0 +1,1 @@
+"""How Onhand is run: the embedded stack for laptops and tests, and what production needs."""
