@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -44,7 +45,7 @@ class EmbeddedKafka:
         self._child: Child | None = None
         self._ports: dict[str, int] = {}
 
-    def __enter__(self) -> EmbeddedKafka:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -119,7 +120,7 @@ class EmbeddedKafka:
         raise ComponentError(f"Kafka did not answer within {timeout_seconds:.0f} s ({self._last_words()}).")
 
     def stop(self, timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> None:
-        """Stop the broker cleanly, or by force after `timeout_seconds`; does nothing when it is not running."""
+        """Stop the broker cleanly, or by force after `timeout_seconds`; harmless when it does not run."""
         if self._child is not None:
             self._child.stop(timeout_seconds)
             self._child = None
@@ -144,7 +145,7 @@ class EmbeddedKafka:
         return any(word in line for line in self._recent_lines() for word in _PORT_TAKEN_WORDS)
 
     def _last_words(self) -> str:
-        """What is most likely the reason of a failure, for a person."""
+        """Say what is most likely the reason of a failure, for a person."""
         lines = self._recent_lines()
         if any(_DISK_FULL_WORDS in line for line in lines):
             return f"the disk of {self.directory} is full: free some space"

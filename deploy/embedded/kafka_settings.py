@@ -40,7 +40,7 @@ _COMMON = {
     "group.min.session.timeout.ms": "1000",
     # A misspelt topic is an error, not a topic with the wrong partition count.
     "auto.create.topics.enable": "false",
-    # A dead worker's transaction delays the restore of its partitions: look for it every second, not every 10.
+    # A dead worker's transaction delays the restore of its partitions: look every second, not every 10.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     # 10 MiB by default, twice per partition; not every file system stores the holes for free.
     "log.index.size.max.bytes": "1048576",

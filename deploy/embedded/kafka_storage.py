@@ -30,7 +30,7 @@ def format_storage(directory: Path, java: str, classpath: str, log_directory: Pa
 
 
 def _cluster_id() -> str:
-    """A random UUID as Kafka writes them: URL-safe Base64 without padding, never starting with a dash."""
-    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
-        pass
-    return text
+    """Return a random UUID as Kafka writes them: URL-safe Base64, no padding, no dash in front."""
+    text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # A command-line parser would take a dash in front for an option.
+    return text if not text.startswith("-") else _cluster_id()

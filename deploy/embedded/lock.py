@@ -104,9 +104,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as repository_cache:
         jars = resolve_jars(Path(repository_cache))
     LOCK_FILE.write_text(format_lock(jars), encoding="utf-8")
-    print(
-        f"{LOCK_FILE.name}: {len(jars)} jars, {sum(jar.size_bytes for jar in jars):,} bytes", file=sys.stderr
-    )
+    total_bytes = sum(jar.size_bytes for jar in jars)
+    print(f"{LOCK_FILE.name}: {len(jars)} jars, {total_bytes:,} bytes", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def remembered_ports(path: Path, names: Sequence[str]) -> dict[str, int]:
 
 
 def _read(path: Path) -> dict[str, int]:
-    """An absent or damaged memory is no memory: the ports are merely chosen anew."""
+    """Read remembered ports; absent or damaged ones are none, and merely chosen anew."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {str(name): int(port) for name, port in content.items()}

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -104,7 +103,10 @@ def start_child(
     thread. Raises DataDirectoryError when the log cannot be written.
     """
     # The kernel ties a child to the *thread* that started it, so a thread that never ends starts them all.
-    process = _starter().call(lambda: _spawn(command, log_path, directory, environment, tether))
+    tethers = _own_tethers()
+    process = tethers.starter.call(
+        lambda: _spawn(command, log_path, directory, environment, tether, tethers.lifeline)
+    )
     return Child(name, process, log_path)
 
 
@@ -114,8 +116,8 @@ def _spawn(
     directory: Path | None,
     environment: Mapping[str, str] | None,
     tether: TetherMode,
+    lifeline: int,
 ) -> subprocess.Popen[bytes]:
-    lifeline = _lifeline_read_end(os.getpid())
     tied = [sys.executable, "-I", "-S", str(TETHER), tether, str(os.getpid()), str(lifeline), *command]
     try:
         log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,13 +135,6 @@ def _spawn(
             start_new_session=True,
             pass_fds=(lifeline,) if tether == "lifeline" else (),
         )
-
-
-@cache
-def _lifeline_read_end(process_id: int) -> int:
-    """One pipe per process; its write end is never used and closes by itself when the process dies."""
-    read_end, _write_end = os.pipe()
-    return read_end
 
 
 class _Starter:
@@ -160,15 +155,27 @@ class _Starter:
             future, function = self._calls.get()
             try:
                 future.set_result(function())
-            except BaseException as error:  # Whatever it is belongs to the caller, not to this thread.
+            except BaseException as error:  # noqa: BLE001 - it belongs to the caller, not to this thread
                 future.set_exception(error)
 
 
-@cache
-def _starter_of(process_id: int) -> _Starter:
-    """One starter per process: a fork of this process has none of its threads."""
-    return _Starter()
+class _Tethers:
+    """What ties children to this process: made anew in a fork, which has neither the thread nor the pipe."""
+
+    def __init__(self) -> None:
+        self.owner_pid = os.getpid()
+        self.starter = _Starter()
+        # The write end is never used; it closes by itself when this process dies.
+        self.lifeline, self._held_open = os.pipe()
 
 
-def _starter() -> _Starter:
-    return _starter_of(os.getpid())
+_tethers_lock = threading.Lock()
+_tethers: _Tethers | None = None
+
+
+def _own_tethers() -> _Tethers:
+    global _tethers  # noqa: PLW0603 - one thread and one pipe per process is what the kernel ties to
+    with _tethers_lock:
+        if _tethers is None or _tethers.owner_pid != os.getpid():
+            _tethers = _Tethers()
+        return _tethers

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from filelock import FileLock, Timeout
 
@@ -34,7 +35,7 @@ class EmbeddedStack:
         self._redis = EmbeddedRedis(self.data_dir / "redis", logs) if redis else None
         self._lock = FileLock(self.data_dir / "owner.lock", timeout=0)
 
-    def __enter__(self) -> EmbeddedStack:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -139,8 +140,8 @@ def _require_space(directory: Path) -> None:
     free_bytes = shutil.disk_usage(directory).free
     if free_bytes < FREE_DISK_MINIMUM_BYTES:
         raise DataDirectoryError(
-            f"Only {free_bytes // BYTES_PER_MEBIBYTE} MiB are free for {directory}, and Onhand needs at least "
-            f"{FREE_DISK_MINIMUM_BYTES // BYTES_PER_MEBIBYTE} MiB: free some space, or give another directory."
+            f"Only {free_bytes // BYTES_PER_MEBIBYTE} MiB are free for {directory}, and Onhand needs "
+            f"{FREE_DISK_MINIMUM_BYTES // BYTES_PER_MEBIBYTE} MiB: free some space, or give another one."
         )
 
 

@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> None:
     else:
         tie_by_lifeline(int(parent_pid), int(lifeline))
     try:
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606 - to become the command is the purpose
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
         sys.exit(EXIT_CANNOT_RUN)
