@@ -1,8 +1,8 @@
 """
 The Avro schemas of every topic: one file for each version of each record, under fixed ids.
 
-A published file never changes (README.md says how to make a new version). The ids are fixed in ids.json, so that
-the same bytes mean the same thing on every installation, with or without a registry (design D6).
+A published file never changes (README.md says how to make a new version). The ids are fixed in ids.json, so
+that the same bytes mean the same thing on every installation, with or without a registry (design D6).
 """
 
 import json
@@ -43,7 +43,8 @@ def _read_all() -> dict[str, tuple[Version, ...]]:
         text = folder.joinpath(f"{name}.avsc").read_text("utf-8")
         found.setdefault(record, []).append(Version(record, int(number), identifier, text))
     return {
-        record: tuple(sorted(versions, key=lambda version: version.version)) for record, versions in found.items()
+        record: tuple(sorted(versions, key=lambda version: version.version))
+        for record, versions in found.items()
     }
 
 
