@@ -1,0 +1,359 @@
+"""
+The log on a real cluster, through librdkafka (design D1 to D4).
+
+Settings that matter for correctness stand here with their reason; anything else can be added by configuration
+(`extra`), for example TLS and SASL.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from streams.engine.errors import AbortableLogError, EngineError, FatalLogError, FencedError, RetriableLogError
+from streams.engine.log import AssignmentCallback, GroupMetadata, Headers, Partition, Record
+
+logger = logging.getLogger(__name__)
+kafka_logger = logging.getLogger("librdkafka")
+
+REQUEST_SECONDS = 30.0  # How long one administrative request may take before it counts as failed.
+TRANSACTION_CALL_SECONDS = 30.0  # A transactional call that takes longer is asked again, it goes on underneath.
+QUEUED_RECORDS = 1_000_000  # A batch must fit into the producer's queue, tables and ledger included.
+MAXIMUM_POLL_MILLISECONDS = 300_000  # A batch or restore slice takes far less; beyond it the member is stuck.
+OPEN_WRITER_RECORDS = 1_000  # Enough of an open transaction to find who wrote it.
+
+_FENCED = {
+    KafkaError._FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.ILLEGAL_GENERATION,
+}
+
+Result = TypeVar("Result")
+
+
+def _engine_error(error: KafkaError) -> EngineError:
+    """Return the engine's error for librdkafka's; anything not plainly harmless is fatal (design D2)."""
+    text = f"{error.name()}: {error.str()}"
+    if error.code() in _FENCED:
+        return FencedError(text)
+    if error.fatal():
+        return FatalLogError(text)
+    if error.txn_requires_abort():
+        return AbortableLogError(text)
+    if error.retriable() or error.code() in {KafkaError._TIMED_OUT, KafkaError._TRANSPORT}:
+        return RetriableLogError(text)
+    return FatalLogError(text)
+
+
+def _call(action: Callable[..., Result], *arguments: Any) -> Result:
+    """Call librdkafka, again while it says that the same call may go through later."""
+    while True:
+        try:
+            return action(*arguments)
+        except KafkaException as exception:
+            error = _engine_error(exception.args[0])
+            if not isinstance(error, RetriableLogError):
+                raise error from exception
+            logger.warning("Kafka does not answer, trying again: %s", error)
+
+
+def _topic_partitions(partitions: Iterable[Partition]) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for topic, number in partitions]
+
+
+class KafkaGroupConsumer:
+    """See streams.engine.log.GroupConsumer."""
+
+    def __init__(self, config: Mapping[str, Any], group_id: str, instance_id: str, session_ms: int) -> None:
+        self._consumer = Consumer(
+            {
+                **config,
+                "group.id": group_id,
+                # A static member comes back within its session without a rebalance (KIP-345).
+                "group.instance.id": instance_id,
+                "session.timeout.ms": session_ms,
+                "heartbeat.interval.ms": max(session_ms // 10, 100),
+                "max.poll.interval.ms": MAXIMUM_POLL_MILLISECONDS,
+                # Range gives equal partition numbers of all topics to the same member (design D4).
+                "partition.assignment.strategy": "range",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 100,
+                "queued.min.messages": 50_000,
+                "fetch.error.backoff.ms": 50,
+            },
+            logger=kafka_logger,
+        )
+
+    def subscribe(
+        self,
+        topics: Sequence[str],
+        on_assign: AssignmentCallback,
+        on_revoke: AssignmentCallback,
+        on_lost: AssignmentCallback,
+    ) -> None:
+        def plain(partitions: list[TopicPartition]) -> list[Partition]:
+            return [(partition.topic, partition.partition) for partition in partitions]
+
+        def assign(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            consumer.assign(partitions)  # First, so that the callback can pause them.
+            on_assign(plain(partitions))
+
+        self._consumer.subscribe(
+            list(topics),
+            on_assign=assign,
+            on_revoke=lambda _, partitions: on_revoke(plain(partitions)),
+            on_lost=lambda _, partitions: on_lost(plain(partitions)),
+        )
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+        first = self._consumer.poll(timeout_seconds)
+        if first is None:
+            return ()
+        messages = [first]
+        if max_records > 1:
+            messages += self._consumer.consume(max_records - 1, 0)
+        if any([message.error() for message in messages]):
+            return self._without_errors(messages)
+        return messages
+
+    @staticmethod
+    def _without_errors(messages: list[Message]) -> list[Message]:
+        for message in messages:
+            error = message.error()
+            # A fatal error can arrive as a message; a worker that ignores it idles for ever (design D2).
+            if error is not None and (error.fatal() or error.code() in _FENCED):
+                raise FatalLogError(f"{error.name()}: {error.str()}")
+            if error is not None:
+                logger.warning("consumer: %s", error.str())
+        return [message for message in messages if message.error() is None]
+
+    def group_metadata(self) -> GroupMetadata:
+        return self._consumer.consumer_group_metadata()
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        self._consumer.pause(_topic_partitions(partitions))
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        self._consumer.resume(_topic_partitions(partitions))
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        _call(self._consumer.seek, TopicPartition(*partition, offset))
+
+    def lag(self) -> dict[Partition, int]:
+        lags: dict[Partition, int] = {}
+        for partition in self._consumer.position(self._consumer.assignment()):
+            low, high = self._consumer.get_watermark_offsets(partition, cached=True)
+            if high >= 0:
+                position = partition.offset if partition.offset >= 0 else max(low, 0)
+                lags[partition.topic, partition.partition] = max(0, high - position)
+        return lags
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class KafkaTransactionalProducer:
+    """See streams.engine.log.TransactionalProducer."""
+
+    def __init__(self, config: Mapping[str, Any], transactional_id: str, transaction_ms: int) -> None:
+        self._producer = Producer(
+            {
+                **config,
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": transaction_ms,
+                "partitioner": "murmur2_random",
+                "compression.type": "lz4",
+                # Commit flushes at once; until then records gather into large batches.
+                "linger.ms": 5,
+                "batch.size": 1_000_000,
+                "queue.buffering.max.messages": QUEUED_RECORDS,
+                "queue.buffering.max.kbytes": 1_048_576,
+            },
+            logger=kafka_logger,
+        )
+        self._produce = self._producer.produce
+
+    def init_transactions(self) -> None:
+        _call(self._producer.init_transactions, TRANSACTION_CALL_SECONDS)
+
+    def begin(self) -> None:
+        _call(self._producer.begin_transaction)
+
+    def produce(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers | None = None
+    ) -> None:
+        try:
+            if headers is None:
+                self._produce(topic, value, key, partition)
+            else:
+                self._produce(topic, value, key, partition, headers=list(headers))
+        except BufferError:
+            self._producer.poll(0.1)
+            self.produce(topic, partition, key, value, headers)
+        except KafkaException as exception:
+            raise _engine_error(exception.args[0]) from exception
+
+    def send_offsets(self, offsets: Mapping[Partition, int], group: GroupMetadata) -> None:
+        positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
+        _call(self._producer.send_offsets_to_transaction, positions, group, TRANSACTION_CALL_SECONDS)
+
+    def commit(self) -> None:
+        _call(self._producer.commit_transaction, TRANSACTION_CALL_SECONDS)
+
+    def abort(self) -> None:
+        _call(self._producer.abort_transaction, TRANSACTION_CALL_SECONDS)
+
+    def close(self) -> None:
+        # Nothing to hand over: what is not committed must not become visible.
+        self._producer.purge()
+
+
+class KafkaTableReader:
+    """See streams.engine.log.TableReader."""
+
+    def __init__(self, config: Mapping[str, Any], admin: AdminClient) -> None:
+        self._config = config
+        self._admin = admin
+        self._consumer = self._reading("read_committed")
+        self._positions: dict[Partition, int] = {}
+
+    def _reading(self, isolation_level: str) -> Consumer:
+        return Consumer(
+            {
+                **self._config,
+                "group.id": "onhand-table-readers",  # Required by librdkafka; nothing is ever committed to it.
+                "isolation.level": isolation_level,
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50,
+                "queued.min.messages": 200_000,
+                "fetch.message.max.bytes": 4_194_304,
+            },
+            logger=kafka_logger,
+        )
+
+    def end_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        if not partitions:
+            return {}
+        futures = self._admin.list_offsets(
+            {partition: OffsetSpec.latest() for partition in _topic_partitions(partitions)},
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=REQUEST_SECONDS,
+        )
+        try:
+            found = {partition: future.result() for partition, future in futures.items()}
+        except KafkaException as exception:
+            raise RetriableLogError(str(exception.args[0])) from exception
+        return {(partition.topic, partition.partition): result.offset for partition, result in found.items()}
+
+    def start(self, partition: Partition, offset: int) -> None:
+        begin = TopicPartition(*partition, offset or OFFSET_BEGINNING)
+        _call(self._consumer.incremental_assign, [begin])
+        self._positions[partition] = offset
+
+    def stop(self, partitions: Iterable[Partition]) -> None:
+        stopped = [partition for partition in partitions if self._positions.pop(partition, None) is not None]
+        if stopped:
+            _call(self._consumer.incremental_unassign, _topic_partitions(stopped))
+
+    def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+        if not self._positions:
+            return ()
+        return self._take(self._consumer.consume(max_records, timeout_seconds))
+
+    def _take(self, messages: list[Message]) -> list[Record]:
+        """Keep the records and note how far each partition has been read."""
+        records: list[Record] = []
+        positions = self._positions
+        for message in messages:
+            partition = (message.topic(), message.partition())
+            error = message.error()
+            if error is None:
+                records.append(message)
+                positions[partition] = message.offset() + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # An end that a committed reader has reached lies behind markers and aborted records.
+                positions[partition] = max(positions.get(partition, 0), message.offset())
+            elif error.fatal():
+                raise FatalLogError(f"{error.name()}: {error.str()}")
+            else:
+                logger.warning("table reader: %s", error.str())
+        return records
+
+    def position(self, partition: Partition) -> int:
+        return self._positions[partition]
+
+    def open_writers(self, partition: Partition, offset: int) -> Sequence[Record]:
+        reader = self._reading("read_uncommitted")
+        try:
+            reader.assign([TopicPartition(*partition, offset)])
+            messages = reader.consume(OPEN_WRITER_RECORDS, 1.0)
+            return [message for message in messages if message.error() is None]
+        finally:
+            reader.close()
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class KafkaLog:
+    """A Kafka cluster. `extra` are librdkafka settings for every client, such as TLS and SASL."""
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        session_timeout_ms: int = 6_000,
+        transaction_timeout_ms: int = 10_000,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._config = {
+            "bootstrap.servers": bootstrap_servers,
+            "reconnect.backoff.ms": 50,
+            "reconnect.backoff.max.ms": 1_000,
+            "topic.metadata.refresh.interval.ms": 30_000,
+            **(extra or {}),
+        }
+        self._session_ms = session_timeout_ms
+        self._transaction_ms = transaction_timeout_ms
+        self._admin = AdminClient(self._config, logger=kafka_logger)
+
+    def consumer(self, group_id: str, instance_id: str) -> KafkaGroupConsumer:
+        """Return a new member of a group."""
+        return KafkaGroupConsumer(self._config, group_id, instance_id, self._session_ms)
+
+    def producer(self, transactional_id: str) -> KafkaTransactionalProducer:
+        """Return a new producer; init_transactions makes it the owner of its id."""
+        return KafkaTransactionalProducer(self._config, transactional_id, self._transaction_ms)
+
+    def reader(self) -> KafkaTableReader:
+        """Return a new reader of table topics."""
+        return KafkaTableReader(self._config, self._admin)
+
+    def partition_counts(self, topics: Sequence[str]) -> dict[str, int]:
+        """Return the number of partitions by topic, waiting for a broker to answer."""
+        while True:
+            try:
+                found = self._admin.list_topics(timeout=REQUEST_SECONDS).topics
+            except KafkaException as exception:
+                logger.warning("waiting for Kafka at %s: %s", self._config["bootstrap.servers"], exception.args[0].str())
+                time.sleep(1.0)
+                continue
+            return {topic: len(found[topic].partitions) for topic in topics if topic in found}

@@ -1,0 +1,194 @@
+"""
+Which events have been seen: identities of at least seven days, at about 30 bytes each (design D5).
+
+An identity is a 128-bit hash: with 64 bits a collision, and so a lost event, is no longer negligible at a billion
+ids. Beside it stand 48 bits of a hash of the content, so that another event under a used id is told from a
+duplicate, and the hour. Entries of one hash prefix are packed into one byte string that bytes.find searches; a
+Python set would cost about 120 bytes an entry. New entries commit with the batch, one record per partition.
+"""
+
+from enum import Enum
+
+import xxhash
+
+from schemas import load, schema_id
+from streams.engine.codec import compile_reader, compile_writer
+from streams.engine.table import Produce
+from streams.engine.wire import HEADER_BYTES, header
+
+IDENTITY_BYTES = 16
+CONTENT_BYTES = 6
+PACKED_BYTES = IDENTITY_BYTES + CONTENT_BYTES
+_PREFIX_BYTES = 2  # Chosen by the slot, so not stored: 65,536 slots a partition.
+_SLOTS = 1 << 8 * _PREFIX_BYTES
+_HOUR_BYTES = 2
+_ENTRY_BYTES = PACKED_BYTES - _PREFIX_BYTES + _HOUR_BYTES
+_HOURS = 1 << 8 * _HOUR_BYTES  # Hours count modulo this, 7.5 years.
+_SUFFIX_BYTES = IDENTITY_BYTES - _PREFIX_BYTES
+SLOTS_SWEPT = 512  # Slots rid of old entries at a time: under a millisecond when nothing has expired.
+MILLISECONDS_PER_HOUR = 3_600_000
+
+
+class Verdict(Enum):
+    """What is known of an identity."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+
+
+def identity_hash(source_id: bytes, event_id: bytes) -> bytes:
+    """Return the 16-byte hash of an identity; the length of source_id keeps ("a", "bc") and ("ab", "c") apart."""
+    return xxhash.xxh3_128_digest(b"%d:%b%b" % (len(source_id), source_id, event_id))
+
+
+def content_hash(content: bytes) -> bytes:
+    """Return the 6-byte hash of an event's content."""
+    return xxhash.xxh3_64_digest(content)[:CONTENT_BYTES]
+
+
+class _PartitionStore:
+    """Committed identities of one partition."""
+
+    def __init__(self) -> None:
+        self.slots = [b""] * _SLOTS
+        self.entries = 0
+        self._swept = 0
+
+    def content_of(self, identity: bytes) -> bytes | None:
+        """Return the content hash that was seen under an identity."""
+        blob = self.slots[identity[0] << 8 | identity[1]]
+        if not blob:
+            return None
+        suffix = identity[_PREFIX_BYTES:]
+        at = blob.find(suffix)
+        while at > 0 and at % _ENTRY_BYTES:  # Bytes that straddle two entries are no entry.
+            at = blob.find(suffix, at + 1)
+        return None if at < 0 else blob[at + _SUFFIX_BYTES : at + _SUFFIX_BYTES + CONTENT_BYTES]
+
+    def add(self, packed: bytes, hour: int) -> None:
+        """Add packed entries, PACKED_BYTES each."""
+        slots, stamp = self.slots, (hour % _HOURS).to_bytes(_HOUR_BYTES, "big")
+        for start in range(0, len(packed), PACKED_BYTES):
+            slot = packed[start] << 8 | packed[start + 1]
+            slots[slot] += packed[start + _PREFIX_BYTES : start + PACKED_BYTES] + stamp
+        self.entries += len(packed) // PACKED_BYTES
+
+    def sweep(self, now_hour: int, window_hours: int) -> None:
+        """Drop entries older than the window from the next few slots."""
+        for slot in range(self._swept, self._swept + SLOTS_SWEPT):
+            blob = self.slots[slot]
+            # Entries are in order of arrival, so a young first one means that all are young.
+            if blob and self._age(blob, 0, now_hour) > window_hours:
+                self.slots[slot] = kept = self._young(blob, now_hour, window_hours)
+                self.entries -= (len(blob) - len(kept)) // _ENTRY_BYTES
+        self._swept = (self._swept + SLOTS_SWEPT) % _SLOTS
+
+    @staticmethod
+    def _age(blob: bytes, start: int, now_hour: int) -> int:
+        stamp = int.from_bytes(blob[start + _ENTRY_BYTES - _HOUR_BYTES : start + _ENTRY_BYTES], "big")
+        age = (now_hour - stamp) % _HOURS
+        return age if age < _HOURS // 2 else 0  # A clock that stepped back makes an entry young, not ancient.
+
+    def _young(self, blob: bytes, now_hour: int, window_hours: int) -> bytes:
+        starts = range(0, len(blob), _ENTRY_BYTES)
+        return b"".join(blob[s : s + _ENTRY_BYTES] for s in starts if self._age(blob, s, now_hour) <= window_hours)
+
+
+class SeenEvents:
+    """
+    Identities seen by this worker's partitions.
+
+    encode(bucket_hour, entries) gives the record's bytes and decode(bytes) both again. Not for several threads.
+    """
+
+    def __init__(self, topic: str, codec: "SeenCodec", window_hours: int) -> None:
+        self.topic = topic
+        self._codec = codec
+        self._window_hours = window_hours
+        self._stores: dict[int, _PartitionStore] = {}
+        self._fresh: dict[int, dict[bytes, bytes]] = {}
+        self._flushed: list[tuple[int, bytes, int]] = []
+
+    def open(self, partition: int) -> None:
+        """Begin to hold a partition, empty unless it is held already."""
+        self._stores.setdefault(partition, _PartitionStore())
+        self._fresh.setdefault(partition, {})
+
+    def drop(self, partition: int) -> None:
+        """Forget a partition."""
+        self._stores.pop(partition, None)
+        self._fresh.pop(partition, None)
+
+    def restore(self, partition: int, encoded: bytes, now_milliseconds: int) -> None:
+        """Take one record of the topic, unless its hour has left the window."""
+        hour, packed = self._codec.decode(encoded)
+        if now_milliseconds // MILLISECONDS_PER_HOUR - hour <= self._window_hours:
+            self._stores[partition].add(packed, hour)
+
+    def check(self, partition: int, identity: bytes, content: bytes) -> Verdict:
+        """Say what is known of an identity, and remember it with this batch when it is new."""
+        fresh = self._fresh[partition]
+        seen = fresh.get(identity) or self._stores[partition].content_of(identity)
+        if seen is None:
+            fresh[identity] = content
+            return Verdict.NEW
+        return Verdict.DUPLICATE if seen == content else Verdict.CONFLICT
+
+    def forget(self, partition: int, identity: bytes) -> None:
+        """Take back what check remembered in this batch, for an event that is to come again."""
+        self._fresh[partition].pop(identity, None)
+
+    def flush(self, produce: Produce, now_milliseconds: int) -> None:
+        """Produce the batch's identities, one record a partition."""
+        hour = now_milliseconds // MILLISECONDS_PER_HOUR
+        for partition, fresh in self._fresh.items():
+            if fresh:
+                packed = b"".join([identity + content for identity, content in fresh.items()])
+                produce(self.topic, partition, b"", self._codec.encode(hour, packed))
+                self._flushed.append((partition, packed, hour))
+
+    def merge(self) -> None:
+        """Make the flushed identities committed ones; call it after the transaction has committed."""
+        for partition, packed, hour in self._flushed:
+            self._stores[partition].add(packed, hour)
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget the batch's identities."""
+        self._flushed.clear()
+        for fresh in self._fresh.values():
+            fresh.clear()
+
+    def sweep(self, now_milliseconds: int) -> None:
+        """Drop some identities older than the window; called at every tick."""
+        for store in self._stores.values():
+            store.sweep(now_milliseconds // MILLISECONDS_PER_HOUR, self._window_hours)
+
+    def __len__(self) -> int:
+        return sum(store.entries for store in self._stores.values())
+
+
+class SeenCodec:
+    """Encodes the records of a SeenEvents topic, each naming the transactional id that wrote it."""
+
+    def __init__(self, transactional_id: str) -> None:
+        schema = load("SeenEvents")
+        self._write = compile_writer(
+            schema, header(schema_id("SeenEvents")), constants={"transactional_id": transactional_id}
+        )
+        self._read = compile_reader(schema)
+
+    def encode(self, bucket_hour: int, entries: bytes) -> bytes:
+        """Return the record's bytes."""
+        return self._write(bucket_hour, entries)
+
+    def decode(self, data: bytes) -> tuple[int, bytes]:
+        """Return (bucket_hour, entries)."""
+        bucket_hour, _, entries = self._read(data, HEADER_BYTES)
+        return bucket_hour, entries
+
+    def writer(self, data: bytes) -> str:
+        """Return the transactional id that wrote a record."""
+        transactional_id: str = self._read(data, HEADER_BYTES)[1]
+        return transactional_id
