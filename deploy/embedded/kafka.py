@@ -44,6 +44,7 @@ class EmbeddedKafka:
         self.log_directory = (log_directory or directory / "logs").resolve()
         self._child: Child | None = None
         self._ports: dict[str, int] = {}
+        self._address_is_known = False
 
     def __enter__(self) -> Self:
         self.start()
@@ -58,6 +59,11 @@ class EmbeddedKafka:
     def bootstrap_servers(self) -> str:
         """Address for clients, `host:port`; only after a first start."""
         return f"{LOOPBACK}:{self._ports['client']}"
+
+    @property
+    def child(self) -> Child | None:
+        """The process that was started last, for a supervisor to watch; None after a stop."""
+        return self._child
 
     @property
     def pid(self) -> int | None:
@@ -115,6 +121,7 @@ class EmbeddedKafka:
             if client is None and not is_free(self._ports["client"]):
                 client = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
             if client is not None and _answers(client):
+                self._address_is_known = True
                 return
             time.sleep(READY_POLL_SECONDS)
         raise ComponentError(f"Kafka did not answer within {timeout_seconds:.0f} s ({self._last_words()}).")
@@ -132,7 +139,13 @@ class EmbeddedKafka:
             self._child = None
 
     def _choose_ports(self) -> None:
-        """Keep an earlier run's ports if they are still free, else take new ones and remember them."""
+        """
+        Keep an earlier run's ports if they are still free, else take new ones and remember them.
+
+        Once clients know the address it stays: a restarted broker must be found where it was.
+        """
+        if self._address_is_known:
+            return
         self._ports = remembered_ports(self.directory / "ports.json", ("client", "controller"))
 
     def _log_options(self) -> list[str]:

@@ -33,6 +33,7 @@ class EmbeddedRedis:
         self.log_directory = (log_directory or directory / "logs").resolve()
         self._child: Child | None = None
         self._port = 0
+        self._address_is_known = False
 
     def __enter__(self) -> Self:
         self.start()
@@ -47,6 +48,11 @@ class EmbeddedRedis:
     def url(self) -> str:
         """Address for clients, `redis://host:port/0`; only after a first start."""
         return f"redis://{LOOPBACK}:{self._port}/0"
+
+    @property
+    def child(self) -> Child | None:
+        """The process that was started last, for a supervisor to watch; None after a stop."""
+        return self._child
 
     @property
     def pid(self) -> int | None:
@@ -79,7 +85,9 @@ class EmbeddedRedis:
     def launch(self) -> Child:
         """Start the server's process without waiting for it; returns the child."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._port = remembered_ports(self.directory / "ports.json", ("client",))["client"]
+        # Once clients know the address it stays: a restarted server must be found where it was.
+        if not self._address_is_known:
+            self._port = remembered_ports(self.directory / "ports.json", ("client",))["client"]
         command = [redis_program(), "--bind", LOOPBACK, "--port", str(self._port), "--daemonize", "no"]
         command += ["--save", "", "--appendonly", "no"]
         self._child = start_child(
@@ -100,6 +108,7 @@ class EmbeddedRedis:
                 except redis.ConnectionError:
                     time.sleep(READY_POLL_SECONDS)
                 else:
+                    self._address_is_known = True
                     return
         raise ComponentError(f"Redis did not answer within {timeout_seconds:.0f} s ({self._last_words()}).")
 

@@ -90,9 +90,8 @@ class EmbeddedStack:
         except OSError as error:
             self.stop()
             raise _unusable(self.data_dir, error) from error
-        except (
-            BaseException
-        ):  # Whatever stops the start, an interrupt too: leave no child and no lock behind.
+        except BaseException:
+            # Whatever stops the start, an interrupt too, leaves no child and no lock behind.
             self.stop()
             raise
 
