@@ -1,0 +1,1 @@
+"""File connector: events from CSV and JSON-lines files, as a declarative mapping says."""
