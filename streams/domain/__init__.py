@@ -1,0 +1,1 @@
+"""What events mean for stock: pure rules, standard library only, time passed in."""

@@ -1,0 +1,90 @@
+"""
+What each channel may sell of a SKU (semantics 9):
+
+    location_n   = max(0, available at n)
+    pool_c       = max(0, Σ location_n over c's locations − Σ ring-fences of all channels − network_safety)
+    available_to_sell_c = min(cap_c, max(0, floor(pool_c × share_c) − buffer_c) + ring_fence_c)
+
+A location's deficit never hides another location's stock, and no channel is ever told less than zero.
+"""
+
+from streams.domain.policy import WHOLE_BASIS_POINTS, ChannelPlan, Plan
+from streams.domain.stock import ChannelLevel, Level, Stock
+
+
+def available_to_sell(locations: tuple[Level, ...], plan: Plan) -> list[tuple[str, int]]:
+    """Return (channel_id, units) in order of channel_id; units are never below zero."""
+    if plan.plain:
+        total = sum([available for level in locations if (available := level.available) > 0])
+        return [(channel.channel_id, total) for channel in plan.channels]
+    ring_fences = _ring_fences(locations, plan)
+    fenced = sum(ring_fences.values())
+    return [
+        (channel.channel_id, _for_channel(locations, channel, fenced + plan.network_safety, ring_fences))
+        for channel in plan.channels
+    ]
+
+
+def _for_channel(
+    locations: tuple[Level, ...], channel: ChannelPlan, kept_back: int, ring_fences: dict[str, int]
+) -> int:
+    pool = max(0, _pooled(locations, channel.location_ids) - kept_back)
+    shared = pool * channel.share_basis_points // WHOLE_BASIS_POINTS
+    units = max(0, shared - channel.buffer) + ring_fences.get(channel.channel_id, 0)
+    return units if channel.cap is None else min(channel.cap, units)
+
+
+def _pooled(locations: tuple[Level, ...], location_ids: frozenset[str] | None) -> int:
+    return sum(
+        max(0, level.available)
+        for level in locations
+        if location_ids is None or level.location_id in location_ids
+    )
+
+
+def _ring_fences(locations: tuple[Level, ...], plan: Plan) -> dict[str, int]:
+    """Return ring-fenced units by channel, shrunk to what is there: lower priority numbers keep theirs first."""
+    kept: dict[str, int] = {}
+    fenced = [channel for channel in plan.channels if channel.ring_fence]
+    left = {level.location_id: max(0, level.available) for level in locations}
+    for channel in sorted(fenced, key=lambda channel: (channel.priority, channel.channel_id)):
+        kept[channel.channel_id] = _take(left, channel)
+    return kept
+
+
+def _take(left: dict[str, int], channel: ChannelPlan) -> int:
+    """Take a channel's ring-fence out of what is left at its locations; return what it got."""
+    wanted = channel.ring_fence
+    for location_id in sorted(left):
+        if channel.location_ids is None or location_id in channel.location_ids:
+            taken = min(wanted, left[location_id])
+            left[location_id] -= taken
+            wanted -= taken
+    return channel.ring_fence - wanted
+
+
+def with_safety_stock(stock: Stock, plan: Plan) -> Stock:
+    """Return the stock with each location's safety stock as the plan has it."""
+    if plan.plain and not any([level.safety_stock for level in stock.locations]):
+        return stock
+    locations = tuple(
+        level._replace(safety_stock=plan.safety_stock_at(level.location_id)) for level in stock.locations
+    )
+    return stock if locations == stock.locations else stock._replace(locations=locations)
+
+
+def told(stock: Stock, plan: Plan) -> tuple[tuple[ChannelLevel, ...], tuple[ChannelLevel, ...]]:
+    """Return what every channel has now been told, and the part of it that is news (semantics 11)."""
+    version = stock.version
+    units = available_to_sell(stock.locations, plan)
+    before = stock.availability
+    if len(before) == len(units) and all([a[0] == b[0] and a[1] == b[1] for a, b in zip(before, units, strict=True)]):
+        return before, ()
+    known = {level.channel_id: level for level in before}
+    news = [
+        ChannelLevel(channel_id, quantity, version)
+        for channel_id, quantity in units
+        if channel_id not in known or known[channel_id].available_to_sell != quantity
+    ]
+    known.update({level.channel_id: level for level in news})
+    return tuple([known[channel_id] for channel_id, _ in units]), tuple(news)

@@ -1,0 +1,205 @@
+"""
+The events that move stock, past tense and frozen; the fields of each are those of its schema, in order.
+
+Quantities are whole units, times UTC milliseconds. semantics.md, section 3, says what each does.
+"""
+
+from typing import NamedTuple
+
+
+class SaleRecorded(NamedTuple):
+    """Goods left over the counter."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+
+
+class OrderPlaced(NamedTuple):
+    """A promise to a customer; asks first."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    order_id: str
+    hold_id: str | None = None
+
+
+class OrderShipped(NamedTuple):
+    """Goods of an order left."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    order_id: str
+
+
+class OrderCancelled(NamedTuple):
+    """A promise was withdrawn."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    order_id: str
+
+
+class ReturnReceived(NamedTuple):
+    """Goods came back, in the state that disposition names."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    disposition: str
+
+
+class GoodsReceived(NamedTuple):
+    """Goods came in, perhaps of an announced inbound line."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    inbound_id: str | None = None
+
+
+class InboundAnnounced(NamedTuple):
+    """Supply is under way and expected at eta."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    inbound_id: str
+    eta: int
+
+
+class InboundCancelled(NamedTuple):
+    """Announced supply will not come."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    inbound_id: str
+
+
+class TransferShipped(NamedTuple):
+    """Goods left location_id for to_location_id."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    transfer_id: str
+    to_location_id: str
+
+
+class TransferReceived(NamedTuple):
+    """Goods of a transfer arrived at location_id."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    transfer_id: str
+    from_location_id: str
+
+
+class StockAdjusted(NamedTuple):
+    """A correction by a signed quantity."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    reason: str
+
+
+class DispositionChanged(NamedTuple):
+    """Goods on hand are now in the state that disposition names."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    disposition: str
+
+
+StockEvent = (
+    SaleRecorded
+    | OrderPlaced
+    | OrderShipped
+    | OrderCancelled
+    | ReturnReceived
+    | GoodsReceived
+    | InboundAnnounced
+    | InboundCancelled
+    | TransferShipped
+    | TransferReceived
+    | StockAdjusted
+    | DispositionChanged
+)
+
+STOCK_EVENTS: tuple[type[StockEvent], ...] = (
+    SaleRecorded,
+    OrderPlaced,
+    OrderShipped,
+    OrderCancelled,
+    ReturnReceived,
+    GoodsReceived,
+    InboundAnnounced,
+    InboundCancelled,
+    TransferShipped,
+    TransferReceived,
+    StockAdjusted,
+    DispositionChanged,
+)
+
+SELLABLE = "SELLABLE"
+"""The only disposition in which goods may be sold."""
+
+INTRODUCING_EVENTS = frozenset(
+    {GoodsReceived, InboundAnnounced, InboundCancelled, TransferShipped, TransferReceived, StockAdjusted}
+)
+"""Events that make a SKU known to a strict catalogue; the others wait for one of these."""

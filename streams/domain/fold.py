@@ -1,0 +1,130 @@
+"""
+The fold: one event into one SKU's stock (semantics 3).
+
+Facts always apply, even below zero. Promises apply only while they are covered. Everything else is addition, so
+any order of the same facts gives the same stock.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from streams.domain import lines
+from streams.domain.errors import Reason
+from streams.domain.events import (
+    SELLABLE,
+    DispositionChanged,
+    GoodsReceived,
+    InboundAnnounced,
+    InboundCancelled,
+    OrderCancelled,
+    OrderPlaced,
+    OrderShipped,
+    ReturnReceived,
+    SaleRecorded,
+    StockAdjusted,
+    StockEvent,
+    TransferReceived,
+    TransferShipped,
+)
+from streams.domain.lines import ORDER, OpenLine
+from streams.domain.stock import Level, Stock
+
+APPLIED, DUPLICATE, REJECTED = "APPLIED", "DUPLICATE", "REJECTED"
+
+
+class Outcome(NamedTuple):
+    """
+    What became of an event: the stock after it, and the line it belongs to, as it is now.
+
+    before and after are the levels of the event's own location; on rejection nothing has changed.
+    """
+
+    stock: Stock
+    line: OpenLine | None
+    before: Level
+    after: Level
+    outcome: str = APPLIED
+    reason: Reason | None = None
+
+
+def _takes(event: StockEvent) -> tuple[int, int]:
+    return -event.quantity, 0
+
+
+def _adds(event: StockEvent) -> tuple[int, int]:
+    return event.quantity, 0
+
+
+def _moves_nothing(_event: StockEvent) -> tuple[int, int]:
+    return 0, 0
+
+
+def _return(event: ReturnReceived) -> tuple[int, int]:
+    return event.quantity, 0 if event.disposition == SELLABLE else event.quantity
+
+
+def _disposition(event: DispositionChanged) -> tuple[int, int]:
+    return 0, -event.quantity if event.disposition == SELLABLE else event.quantity
+
+
+_GOODS: dict[type[StockEvent], Callable[..., tuple[int, int]]] = {
+    SaleRecorded: _takes,
+    OrderPlaced: _moves_nothing,
+    OrderShipped: _takes,
+    OrderCancelled: _moves_nothing,
+    ReturnReceived: _return,
+    GoodsReceived: _adds,
+    InboundAnnounced: _moves_nothing,
+    InboundCancelled: _moves_nothing,
+    TransferShipped: _takes,
+    TransferReceived: _adds,
+    StockAdjusted: _adds,
+    DispositionChanged: _disposition,
+}
+"""Change of (on_hand, unsellable) at the event's location."""
+
+
+def apply(stock: Stock, event: StockEvent, line: OpenLine | None = None) -> Outcome:
+    """
+    Fold one event into a SKU's stock.
+
+    Pure: the same stock, event and line give the same outcome. line is the open line that the event belongs to,
+    empty when it is new, and None for an event without one.
+    """
+    before = stock.level(event.location_id)
+    if type(event) is OrderPlaced and before.available < event.quantity:
+        return Outcome(stock, line, before, before, REJECTED, Reason.INSUFFICIENT_STOCK)
+    on_hand, unsellable = _GOODS[type(event)](event)
+    level = Level(
+        before[0], before[1] + on_hand, before[2] + unsellable, before[3], before[4], before[5], before[6]
+    )
+    locations = _with_level(stock.locations, level)
+    if line is not None:
+        line, locations = _count_in(line, event, locations)
+    sku, version, _, availability, occurred_at, updated_at = stock
+    latest = event.occurred_at if event.occurred_at > occurred_at else occurred_at
+    changed = Stock(sku, version + 1, locations, availability, latest, updated_at)
+    return Outcome(changed, line, before, level if line is None else changed.level(level.location_id))
+
+
+def _count_in(
+    line: OpenLine, event: StockEvent, locations: tuple[Level, ...]
+) -> tuple[OpenLine, tuple[Level, ...]]:
+    """Count an event into its line, and the line's change into reserved or incoming."""
+    counted = lines.after(line, event)
+    change = counted.open - line.open
+    level = Stock("", locations=locations).level(line.location_id)
+    if line.kind == ORDER:
+        level = level._replace(reserved=level.reserved + change)
+    else:
+        level = level._replace(incoming=level.incoming + change)
+    return counted, _with_level(locations, level)
+
+
+def _with_level(locations: tuple[Level, ...], level: Level) -> tuple[Level, ...]:
+    """Return locations with one level replaced or, in order of location_id, added."""
+    location_id = level[0]
+    for index, held in enumerate(locations):
+        if held[0] == location_id:
+            return (*locations[:index], level, *locations[index + 1 :])
+    return tuple(sorted((*locations, level)))

@@ -1,0 +1,51 @@
+"""The state of one SKU: frozen, whole units (semantics, words)."""
+
+from typing import NamedTuple
+
+
+class Level(NamedTuple):
+    """Stock of a SKU at one location."""
+
+    location_id: str
+    on_hand: int = 0
+    unsellable: int = 0
+    reserved: int = 0
+    held: int = 0
+    safety_stock: int = 0
+    incoming: int = 0
+
+    @property
+    def available(self) -> int:
+        """What can still be promised here; negative when more was promised or sold than is there."""
+        _, on_hand, unsellable, reserved, held, safety_stock, _ = self
+        return on_hand - unsellable - reserved - held - safety_stock
+
+
+class ChannelLevel(NamedTuple):
+    """What one channel was told last, and the SKU's version at that time."""
+
+    channel_id: str
+    available_to_sell: int
+    version: int
+
+
+class Stock(NamedTuple):
+    """
+    Everything known of a SKU, in the order of its schema StockLevel.
+
+    version rises with every change; locations are in order of location_id, availability in order of channel_id.
+    """
+
+    sku: str
+    version: int = 0
+    locations: tuple[Level, ...] = ()
+    availability: tuple[ChannelLevel, ...] = ()
+    occurred_at: int = 0
+    updated_at: int = 0
+
+    def level(self, location_id: str) -> Level:
+        """Return the stock at a location, zeros when there is none."""
+        for level in self.locations:
+            if level[0] == location_id:
+                return level
+        return Level(location_id)

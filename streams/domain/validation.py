@@ -1,0 +1,55 @@
+"""What an event must fulfil before it may touch stock (semantics 2 and 7)."""
+
+from streams.domain.errors import GiveUp, Reason
+from streams.domain.events import StockAdjusted, StockEvent, TransferReceived, TransferShipped
+
+MILLISECONDS_PER_HOUR = 3_600_000
+FUTURE_TOLERANCE_MILLISECONDS = 5 * 60_000  # Semantics 7: clocks differ, but not by more than 5 minutes.
+EARLIEST_MILLISECONDS = 946_684_800_000  # 2000-01-01: no stock event of a living system is older.
+MAXIMUM_QUANTITY = 1_000_000_000  # No event moves more units; a larger figure is a mistaken barcode.
+MAXIMUM_ID_CHARACTERS = 512  # Room for a URI; anything longer is not an identifier.
+
+
+def check(event: StockEvent, now: int) -> None:
+    """Raise GiveUp unless an event's identity, quantity and time make sense at `now`."""
+    quantity, occurred_at = event.quantity, event.occurred_at
+    if not 0 < quantity <= MAXIMUM_QUANTITY and not _is_correction(event):
+        raise GiveUp(Reason.INVALID_QUANTITY, f"quantity {quantity} is not between 1 and {MAXIMUM_QUANTITY}")
+    if occurred_at < EARLIEST_MILLISECONDS:
+        raise GiveUp(Reason.INVALID_TIME, f"occurred_at {occurred_at} lies before the year 2000")
+    if occurred_at > now + FUTURE_TOLERANCE_MILLISECONDS:
+        ahead = (occurred_at - now) // 1000
+        raise GiveUp(Reason.FUTURE_EVENT, f"occurred_at lies {ahead} s in the future, more than the 300 s allowed")
+    if not (event.event_id and event.source_id and event.location_id):
+        raise GiveUp(Reason.INVALID_IDENTITY, "event_id, source_id and location_id must not be empty")
+    if len(event.event_id) + len(event.source_id) + len(event.location_id) > MAXIMUM_ID_CHARACTERS:
+        raise GiveUp(Reason.INVALID_IDENTITY, f"the ids have more than {MAXIMUM_ID_CHARACTERS} characters together")
+    if len(event) > _ENVELOPE_FIELDS:
+        _check_references(event)
+
+
+_ENVELOPE_FIELDS = 7
+
+
+def _is_correction(event: StockEvent) -> bool:
+    """Return True for a signed quantity that makes sense."""
+    return isinstance(event, StockAdjusted) and event.quantity != 0 and event.quantity >= -MAXIMUM_QUANTITY and (
+        event.quantity <= MAXIMUM_QUANTITY
+    )
+
+
+def _check_references(event: StockEvent) -> None:
+    """Check what a record names beyond the envelope: orders, inbound lines, transfers and other locations."""
+    for name, value in zip(event._fields[_ENVELOPE_FIELDS:], event[_ENVELOPE_FIELDS:], strict=True):
+        if isinstance(value, str) and not 0 < len(value) <= MAXIMUM_ID_CHARACTERS:
+            raise GiveUp(Reason.INVALID_IDENTITY, f"{name} has {len(value)} characters")
+        if name == "eta" and isinstance(value, int) and value < EARLIEST_MILLISECONDS:
+            raise GiveUp(Reason.INVALID_TIME, f"eta {value} lies before the year 2000")
+    other = getattr(event, "to_location_id", None) or getattr(event, "from_location_id", None)
+    if isinstance(event, TransferShipped | TransferReceived) and other == event.location_id:
+        raise GiveUp(Reason.INVALID_IDENTITY, f"a transfer leads from {other} to itself")
+
+
+def is_late(event: StockEvent, now: int, horizon_hours: int) -> bool:
+    """Return True for an event older than the lateness horizon (semantics 7)."""
+    return event.occurred_at < now - horizon_hours * MILLISECONDS_PER_HOUR
