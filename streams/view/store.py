@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
+from streams.topology import STOCK_LEVELS
 from streams.view import layout
 from streams.view.connection import awaitable, script
 from streams.view.layout import TopicPartition
@@ -112,6 +113,10 @@ class ViewStore:
         if not answer[0]:
             raise ViewMovedError(generation)
         return Applied(served=answer[1], written=answer[2], ignored=answer[3])
+
+    async def size(self, generation: str) -> int:
+        """Return how many SKUs have a stock level in a generation."""
+        return int(await awaitable(self._redis.hlen(layout.topic_key(generation, STOCK_LEVELS.name))))
 
     async def publish(self, generation: str) -> None:
         """

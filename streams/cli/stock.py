@@ -1,0 +1,99 @@
+"""`onhand stock SKU`: what there is of one SKU, where, and what each channel may sell."""
+
+import asyncio
+import json
+import unicodedata
+from typing import Annotated, Any
+
+import typer
+from redis.exceptions import RedisError
+from rich.console import Console
+from rich.table import Table
+
+from streams.cli.overrides import RedisUrl, settings_from
+from streams.settings import Settings
+from streams.view.connection import connect
+from streams.view.reader import SkuView, ViewNotServedError, ViewReader
+
+EXIT_UNANSWERED = 1  # The SKU is unknown or the view can't be asked; 2 is for wrong usage.
+QUANTITIES = ("on_hand", "unsellable", "reserved", "held", "safety_stock", "incoming")
+
+
+class UnansweredError(Exception):
+    """The question has no answer now; the message says why and what to do."""
+
+
+def stock(
+    sku: Annotated[str, typer.Argument(help="Stock keeping unit, as the shop writes it.")],
+    redis_url: RedisUrl = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Show the stock of one SKU at every location and what each channel may sell."""
+    settings = settings_from(redis_url=redis_url)
+    normal = unicodedata.normalize("NFC", sku).strip()
+    try:
+        found = asyncio.run(_ask(settings, normal))
+    except UnansweredError as error:
+        typer.echo(f"onhand stock: {error}", err=True)
+        raise typer.Exit(EXIT_UNANSWERED) from None
+    described = describe(normal, found)
+    if as_json:
+        typer.echo(json.dumps(described, ensure_ascii=False))
+    else:
+        _print(described)
+
+
+def describe(sku: str, found: SkuView) -> dict[str, Any]:
+    """Return a SKU's stock for people and machines; `available` may be negative (semantics, words)."""
+    level = found.level or {"version": 0, "locations": [], "occurred_at": None, "updated_at": None}
+    return {
+        "sku": sku,
+        "version": level["version"],
+        "locations": [{**location, "available": _available(location)} for location in level["locations"]],
+        "channels": list(found.availability.values()),
+        "occurred_at": level["occurred_at"],
+        "updated_at": level["updated_at"],
+    }
+
+
+async def _ask(settings: Settings, sku: str) -> SkuView:
+    redis = connect(settings.redis_url)
+    try:
+        found = await ViewReader(redis).sku(sku)
+    except ViewNotServedError as error:
+        raise UnansweredError(str(error)) from error
+    except (RedisError, OSError) as error:
+        raise UnansweredError(
+            f"Redis at {settings.redis_url} does not answer ({error}): start it, or check --redis-url."
+        ) from error
+    finally:
+        await redis.aclose()
+    if not found.known:
+        raise UnansweredError(f"SKU {sku!r} is unknown: no event has named it yet.")
+    return found
+
+
+def _available(location: dict[str, Any]) -> int:
+    kept_back: int = sum(location[name] for name in ("unsellable", "reserved", "held", "safety_stock"))
+    on_hand: int = location["on_hand"]
+    return on_hand - kept_back
+
+
+def _print(described: dict[str, Any]) -> None:
+    console = Console()
+    locations = Table(title=f"{described['sku']} (version {described['version']})", title_justify="left")
+    locations.add_column("location")
+    for name in (*QUANTITIES, "available"):
+        locations.add_column(name.replace("_", " "), justify="right")
+    for row in described["locations"]:
+        figures = [f"{row[name]:,}" for name in QUANTITIES]
+        available = f"[red]{row['available']:,}[/]" if row["available"] < 0 else f"{row['available']:,}"
+        locations.add_row(row["location_id"], *figures, available)
+    console.print(locations)
+    channels = Table()
+    channels.add_column("channel")
+    channels.add_column("available to sell", justify="right")
+    channels.add_column("version", justify="right")
+    for row in described["channels"]:
+        channels.add_row(row["channel_id"], f"{row['available_to_sell']:,}", str(row["version"]))
+    console.print(channels)
