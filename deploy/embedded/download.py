@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -19,6 +20,8 @@ from deploy.embedded.lock import Jar
 NETWORK_TIMEOUT_SECONDS = 20.0
 # A dropped connection is common on long downloads and is resumed; three drops in a row are an outage.
 ATTEMPTS_TOTAL = 3
+# Grows with each attempt: long enough for a router's hiccup, short enough not to puzzle a person offline.
+RETRY_PAUSE_SECONDS = 0.4
 CHUNK_BYTES = 64 * 1024
 REPOSITORY_VARIABLE = "ONHAND_MAVEN_REPOSITORY"
 
@@ -43,10 +46,9 @@ def fetch(jar: Jar, directory: Path, repository: str, advance: Advance) -> Path:
     """
     Download a jar into a directory and return its path.
 
-    An earlier run's partial file is continued. `advance` is told the bytes as they arrive (a negative
-    number when a partial file had to be thrown away). Raises DownloadError when the repository cannot be
-    reached or lacks the jar, ChecksumError when the bytes are not the locked ones; neither leaves a jar
-    behind.
+    An earlier run's partial file is continued. `advance` is told the bytes as they arrive, negative when some
+    have to be fetched again. Raises DownloadError when the repository cannot be reached or lacks the jar,
+    ChecksumError when the bytes are not the locked ones; neither leaves a jar behind.
     """
     partial = directory / f"{jar.file_name}.part"
     url = f"{repository}/{jar.repository_path}"
@@ -88,6 +90,7 @@ def _copy(url: str, partial: Path, jar: Jar, advance: Advance) -> None:
 
 def _download(url: str, partial: Path, jar: Jar, advance: Advance) -> None:
     """Fetch over HTTP, continuing after dropped connections."""
+    advance(_size(partial))
     for attempt in range(1, ATTEMPTS_TOTAL + 1):
         try:
             _continue_download(url, partial, jar, advance)
@@ -97,15 +100,15 @@ def _download(url: str, partial: Path, jar: Jar, advance: Advance) -> None:
                     f"Cannot download {jar}: the Maven repository does not answer "
                     f"({type(error).__name__}); check the network, or name a mirror in {REPOSITORY_VARIABLE}."
                 ) from error
+            time.sleep(RETRY_PAUSE_SECONDS * attempt)
         else:
             return
 
 
 def _continue_download(url: str, partial: Path, jar: Jar, advance: Advance) -> None:
     """Ask for what is missing of a partial file and append it."""
-    present_bytes = partial.stat().st_size if partial.exists() else 0
+    present_bytes = _size(partial)
     if present_bytes >= jar.size_bytes:
-        advance(present_bytes)
         return
     headers = {"Range": f"bytes={present_bytes}-"} if present_bytes else {}
     with requests.get(url, headers=headers, stream=True, timeout=NETWORK_TIMEOUT_SECONDS) as response:
@@ -115,9 +118,16 @@ def _continue_download(url: str, partial: Path, jar: Jar, advance: Advance) -> N
                 f"check the network, or name a mirror in {REPOSITORY_VARIABLE}."
             )
         resumed = response.status_code == requests.codes.partial_content
+        if not resumed:
+            advance(-present_bytes)
         with partial.open("ab" if resumed else "wb") as file:
             for chunk in response.iter_content(CHUNK_BYTES):
                 file.write(chunk)
                 advance(len(chunk))
-    if partial.stat().st_size < jar.size_bytes:
+    if _size(partial) < jar.size_bytes:
         raise requests.ConnectionError("the connection was closed early")
+
+
+def _size(path: Path) -> int:
+    """Return a file's size in bytes, 0 if there is none."""
+    return path.stat().st_size if path.exists() else 0
