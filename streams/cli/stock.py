@@ -82,7 +82,7 @@ def _available(location: dict[str, Any]) -> int:
 def _print(described: dict[str, Any]) -> None:
     console = Console()
     locations = Table(title=f"{described['sku']} (version {described['version']})", title_justify="left")
-    locations.add_column("location")
+    locations.add_column("location", no_wrap=True)
     for name in (*QUANTITIES, "available"):
         locations.add_column(name.replace("_", " "), justify="right")
     for row in described["locations"]:
@@ -91,7 +91,7 @@ def _print(described: dict[str, Any]) -> None:
         locations.add_row(row["location_id"], *figures, available)
     console.print(locations)
     channels = Table()
-    channels.add_column("channel")
+    channels.add_column("channel", no_wrap=True)
     channels.add_column("available to sell", justify="right")
     channels.add_column("version", justify="right")
     for row in described["channels"]:

@@ -1,0 +1,105 @@
+"""`onhand stock` and `onhand view rebuild` against a real view, and the projector's health endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from streams.cli.errors import UserError
+from streams.cli.stock import stock
+from streams.cli.view import view_app
+from streams.health import HealthServer
+from streams.settings import Settings
+from tests.view.conftest import View, Writer, availability, level, running_projector
+
+app = typer.Typer()
+app.command()(stock)
+app.add_typer(view_app, name="view")
+NOWHERE = "redis://127.0.0.1:9/0"
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Run a command and return its exit code, output and error output."""
+    result = CliRunner().invoke(app, arguments)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.mark.kafka
+async def test_stock_shows_locations_and_channels(settings: Settings, writer: Writer, view: View) -> None:
+    """The table and the JSON carry every figure, with available worked out for each location."""
+    writer.levels(("Ünit-1", level("Ünit-1", 4, 1_200)))
+    writer.write("availability-pos", ("Ünit-1", availability("Ünit-1", "pos", 4, 1_199)))
+    async with running_projector(settings):
+        await view.shows("Ünit-1", 1_200)
+    arguments = ("--redis-url", settings.redis_url)
+    code, output, _ = await asyncio.to_thread(run, "stock", " Ünit-1", *arguments, "--json")
+    shown = json.loads(output)
+    assert code == 0
+    assert shown["locations"][0]["available"] == 1_199
+    assert shown["version"] == 4
+    code, output, _ = await asyncio.to_thread(run, "stock", "Ünit-1", *arguments)
+    assert code == 0
+    assert "1,200" in output
+    assert "store-london" in output
+
+
+@pytest.mark.kafka
+def test_unknown_sku_is_said_plainly(settings: Settings) -> None:
+    """A SKU that no event has named gives exit code 1 and a sentence, before a view and with one."""
+    run(
+        "view",
+        "rebuild",
+        "--bootstrap-servers",
+        settings.bootstrap_servers,
+        "--redis-url",
+        settings.redis_url,
+    )
+    code, output, error = run("stock", "nobody", "--redis-url", settings.redis_url)
+    assert (code, output) == (1, "")
+    assert "'nobody' is unknown" in error
+
+
+@pytest.mark.kafka
+async def test_rebuild_builds_a_view_from_nothing(settings: Settings, writer: Writer, view: View) -> None:
+    """One command makes a complete view without any projector, and says what it did."""
+    writer.levels(("from-nothing", level("from-nothing", 1, 5)))
+    arguments = ("--bootstrap-servers", settings.bootstrap_servers, "--redis-url", settings.redis_url)
+    code, output, error = await asyncio.to_thread(run, "view", "rebuild", *arguments)
+    assert code == 0
+    assert "was rebuilt" in output
+    assert "100%" in error
+    assert await view.on_hand("from-nothing") == 5
+
+
+def test_stock_without_redis_says_what_to_do() -> None:
+    """With Redis down there is one sentence and exit code 1."""
+    code, output, error = run("stock", "a", "--redis-url", NOWHERE)
+    assert (code, output) == (1, "")
+    assert "does not answer" in error
+    assert "--redis-url" in error
+
+
+def test_rebuild_without_redis_says_what_to_do() -> None:
+    """With Redis down the rebuild names the option to check."""
+    with pytest.raises(UserError, match="--redis-url"):
+        run("view", "rebuild", "--redis-url", NOWHERE)
+
+
+def test_health_endpoint_tells_readiness_apart_from_life() -> None:
+    """/live answers while the process is there, /ready only once it is ready, /metrics always."""
+    ready = False
+    with HealthServer(0, lambda: ready) as health:
+        base = health.url.removesuffix("/metrics")
+        assert httpx.get(f"{base}/live").status_code == httpx.codes.OK
+        assert httpx.get(f"{base}/ready").status_code == httpx.codes.SERVICE_UNAVAILABLE
+        ready = True
+        assert httpx.get(f"{base}/ready").status_code == httpx.codes.OK
+        assert "onhand_view_records_total" in httpx.get(health.url).text
+        assert httpx.get(f"{base}/elsewhere").status_code == httpx.codes.NOT_FOUND
