@@ -98,7 +98,7 @@ def example(version: Version) -> dict[str, Any]:
 
 @pytest.mark.parametrize("record", ENVELOPED)
 def test_every_event_begins_with_the_envelope_of_the_ledger(record: str) -> None:
-    """The stock agent copies the bytes of these seven fields into the ledger, so all versions agree in them."""
+    """The stock agent copies the bytes of these seven fields into the ledger, so all versions agree."""
     ledger = envelope(schemas.latest("StockMovement"))
     assert [field["name"] for field in ledger] == ENVELOPE
     for version in schemas.VERSIONS[record]:
