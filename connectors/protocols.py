@@ -11,7 +11,7 @@ Onhand's availability. Errors:
         └── BatchRefused         the channel refused a batch for what is in it: split it to find the culprit
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -87,7 +87,7 @@ class Source(Protocol):
     def ignored(self) -> dict[str, int]:
         """How many inputs the latest read has left out so far, by reason."""
 
-    def read(self, after: Cursor | None = None) -> Iterator[SourceEvent | Reject]:
+    def read(self, after: Cursor | None = None) -> Generator[SourceEvent | Reject, None, None]:
         """
         Yield what comes after the cursor, all of it without one.
 

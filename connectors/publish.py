@@ -1,9 +1,10 @@
 """
 Publishing events to their topics, with librdkafka.
 
-Design D8 has aiokafka at the edges, where rates are modest. A replay is the exception: months of sales at full
-speed. librdkafka packs and sends batches in threads of its own, outside Python, so that the whole replay of
-Online Retail runs at 49,000 events/s on two cores shared with the broker; and one way of publishing is enough.
+Design D8 has aiokafka at the edges, where rates are modest. A replay is the exception: months of sales at
+full speed. librdkafka packs and sends batches in threads of its own, outside Python, so that the whole
+replay of Online Retail runs at 49,000 events/s on two cores shared with the broker; and one way of
+publishing is enough.
 """
 
 from collections.abc import Iterable

@@ -51,7 +51,7 @@ class InputFiles:
 
     @contextmanager
     def open(self, path: Path) -> Iterator[TextIO]:
-        """Open one of the files as text. Raises SourceError, also later, in the block, when it can't be read."""
+        """Open one of the files as text. Raises SourceError, also while it is read."""
         try:
             with path.open("rb") as raw:
                 self._position = raw.tell

@@ -1,7 +1,7 @@
 """The Online Retail files as a Source: opening stock first if asked for, then every row in file order."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
@@ -20,10 +20,10 @@ class OnlineRetailSource:
     """
     Files of UCI Online Retail (CSV, plain or .gz) as one stream.
 
-    An invoice that goes on in another file goes on counting its rows. opening_quantity is how much of each SKU
-    is received at each location where the files have it, before all else; None leaves that out. A cursor is a
-    stage and a number in it; reading on from one reads the rows before it again, to count them. Raises
-    SourceError for files that are not there or not of this shape.
+    An invoice that goes on in another file goes on counting its rows. opening_quantity is how much of
+    each SKU is received at each location where the files have it, before all else; None leaves that out.
+    A cursor is a stage and a number in it; reading on from one reads the rows before it again, to count
+    them. Raises SourceError for files that are not there or not of this shape.
     """
 
     source_id = translate.SOURCE_ID
@@ -38,7 +38,7 @@ class OnlineRetailSource:
         """How many rows the latest read has left out so far, by reason."""
         return dict(self._ignored)
 
-    def read(self, after: Cursor | None = None) -> Iterator[Item]:
+    def read(self, after: Cursor | None = None) -> Generator[Item, None, None]:
         """Yield opening receipts and events after the cursor, see Source. Raises SourceError."""
         stage, behind = _parse(after)
         if stage == _OPENING:
