@@ -7,7 +7,9 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-CHANNEL_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # It becomes part of a topic name: kebab-case, never dots.
+CHANNEL_ID = re.compile(
+    r"[a-z0-9][a-z0-9-]{0,62}"
+)  # It becomes part of a topic name: kebab-case, never dots.
 
 
 class Catalogue(StrEnum):
@@ -32,18 +34,27 @@ class Settings(BaseSettings):
         None, description="Confluent-compatible registry; without one the embedded fixed ids are used."
     )
     group_id: str = Field("onhand-stock", description="Kafka consumer group of the stock workers.")
-    worker_id: str = Field("worker-0", description="Stable name of this worker: static member, transactional id.")
+    worker_id: str = Field(
+        "worker-0", description="Stable name of this worker: static member, transactional id."
+    )
     partitions: int = Field(8, ge=1, le=1024, description="Partitions of every topic keyed by SKU.")
     replication_factor: int = Field(1, ge=1, le=9, description="Replicas of every topic that is created.")
     channels: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("pos", "web", "marketplace"), description="Sales channels that get an availability topic, comma-separated."
+        ("pos", "web", "marketplace"),
+        description="Sales channels that get an availability topic, comma-separated.",
     )
     catalogue: Catalogue = Field(Catalogue.LENIENT, description="Whether unknown SKUs are applied or wait.")
     batch_max_records: int = Field(10_000, ge=1, le=200_000, description="Most events in one transaction.")
-    session_timeout_ms: int = Field(6_000, ge=1_000, description="Kafka session: how long a dead worker is kept.")
-    transaction_timeout_ms: int = Field(10_000, ge=1_000, description="When the broker ends a dead transaction.")
+    session_timeout_ms: int = Field(
+        6_000, ge=1_000, description="Kafka session: how long a dead worker is kept."
+    )
+    transaction_timeout_ms: int = Field(
+        10_000, ge=1_000, description="When the broker ends a dead transaction."
+    )
     lateness_horizon_hours: int = Field(24, ge=1, description="Older events are marked late in the ledger.")
-    retry_delay_seconds: float = Field(5.0, gt=0, description="First wait of a retried event; doubles each time.")
+    retry_delay_seconds: float = Field(
+        5.0, gt=0, description="First wait of a retried event; doubles each time."
+    )
     retry_attempts: int = Field(5, ge=0, description="Retries before an event becomes a dead letter.")
     metrics_port: int = Field(0, ge=0, le=65_535, description="Port of /metrics, /live, /ready; 0 picks one.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")

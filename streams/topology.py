@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 HOURS_PER_DAY = 24
 MILLISECONDS_PER_DAY = HOURS_PER_DAY * 3600 * 1000
+MAXIMUM_ORIGINAL_BYTES = (
+    2_097_152  # An input takes a million bytes; kept aside, it carries its reason as well.
+)
 DEDUPLICATION_WINDOW_DAYS = 7  # Semantics 2: longer than any source's redelivery and any dead-letter replay.
 
 
@@ -18,7 +21,8 @@ class Topic:
     """
     One Kafka topic.
 
-    records names the schemas that its values may have; retention_days is None for a compacted topic.
+    records names the schemas that its values may have; retention_days is None for a compacted topic;
+    keeps_originals is for topics of events as they came, with headers added.
     """
 
     name: str
@@ -27,6 +31,7 @@ class Topic:
     key: str = "SKU"
     retention_days: int | None = None
     internal: bool = False
+    keeps_originals: bool = False
 
     @property
     def compacted(self) -> bool:
@@ -35,10 +40,11 @@ class Topic:
 
     def config(self) -> dict[str, str]:
         """Kafka's topic settings."""
+        originals = {"max.message.bytes": str(MAXIMUM_ORIGINAL_BYTES)} if self.keeps_originals else {}
         if self.retention_days is None:
-            return {"cleanup.policy": "compact"}
+            return {"cleanup.policy": "compact", **originals}
         retention = self.retention_days * MILLISECONDS_PER_DAY
-        return {"cleanup.policy": "delete", "retention.ms": str(retention)}
+        return {"cleanup.policy": "delete", "retention.ms": str(retention), **originals}
 
 
 STOCK_SALES = Topic(
@@ -55,7 +61,10 @@ STOCK_RECEIPTS = Topic(
     retention_days=14,
 )
 STOCK_COUNTS = Topic(
-    "stock-counts", ("StockAdjusted", "DispositionChanged"), "adjustments and changes of state", retention_days=14
+    "stock-counts",
+    ("StockAdjusted", "DispositionChanged"),
+    "adjustments and changes of state",
+    retention_days=14,
 )
 STOCK_POLICIES = Topic(
     "stock-policies",
@@ -70,7 +79,9 @@ STOCK_MOVEMENTS = Topic(
     "ledger: each event's outcome, quantities before and after",
     retention_days=400,
 )
-STOCK_ALERTS = Topic("stock-alerts", ("StockAlert",), "oversold and resolved, over-shipped", retention_days=30)
+STOCK_ALERTS = Topic(
+    "stock-alerts", ("StockAlert",), "oversold and resolved, over-shipped", retention_days=30
+)
 
 OPEN_LINES = Topic("stock-open-lines", ("OpenLine",), "open order, inbound and transfer lines", internal=True)
 SEEN_EVENTS = Topic(
@@ -120,6 +131,7 @@ def retry_topic(source: Topic) -> Topic:
         f"`{source.name}` waiting for another try",
         key=source.key,
         retention_days=RETRY_RETENTION_DAYS,
+        keeps_originals=True,
     )
 
 
@@ -131,6 +143,7 @@ def dead_letter_topic(source: Topic) -> Topic:
         f"`{source.name}` given up, with the reason",
         key="as it came",
         retention_days=DEAD_LETTER_RETENTION_DAYS,
+        keeps_originals=True,
     )
 
 

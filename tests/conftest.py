@@ -56,7 +56,7 @@ def fresh_cluster(fresh_stack: EmbeddedStack) -> Settings:
 
 def settings_for(stack: EmbeddedStack) -> Settings:
     """Return settings that point at a stack, with all its topics made."""
-    from streams.engine.topics import ensure_topics
+    from streams.app import ensure_topics
 
     settings = Settings(
         bootstrap_servers=stack.bootstrap_servers, redis_url=stack.redis_url, partitions=TEST_PARTITIONS

@@ -3,13 +3,12 @@ Headers of events that wait for another try, or that were given up (dead letters
 
 Both keep the event's key, value and own headers as they came, and add Kafka Streams' dead-letter headers
 (KIP-1034) that say what was wrong and where the event stood: `__streams.errors.exception` (the reason, one of
-Reason), `.message` (a sentence), `.stacktrace`, `.topic`, `.partition`, `.offset` (decimal text). Everything
-here is pure, and never raises for what a header holds: anybody may have written it.
+streams.domain.errors.Reason), `.message` (a sentence), `.stacktrace`, `.topic`, `.partition` and `.offset`
+(decimal text). Everything here is pure, and never raises for what a header holds: anybody may have written it.
 """
 
 import re
 from collections.abc import Iterable
-from enum import StrEnum
 
 from streams.engine.log import Headers, Record
 
@@ -34,23 +33,6 @@ STACKTRACE_MAX_BYTES = 8_000
 MAX_RETRY_DELAY_MS = 3_600_000  # An hour: longer waits help nobody, and a damaged not-before must end.
 
 _NATURAL = re.compile(rb"[0-9]{1,18}")  # Fits 63 bits; int() alone also takes blanks, signs and underscores.
-
-
-class Reason(StrEnum):
-    """Why an event was not applied: the value of `__streams.errors.exception`."""
-
-    UNDECODABLE = "UNDECODABLE"
-    UNEXPECTED_RECORD = "UNEXPECTED_RECORD"
-    INVALID_KEY = "INVALID_KEY"
-    INVALID_SKU = "INVALID_SKU"
-    INVALID_QUANTITY = "INVALID_QUANTITY"
-    INVALID_TIME = "INVALID_TIME"
-    FUTURE_EVENT = "FUTURE_EVENT"
-    INVALID_IDENTITY = "INVALID_IDENTITY"
-    INVALID_POLICY = "INVALID_POLICY"
-    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
-    UNKNOWN_SKU = "UNKNOWN_SKU"
-    RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
 
 
 def dead_letter_headers(

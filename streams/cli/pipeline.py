@@ -155,7 +155,7 @@ class Pipeline:
 
     def _make_topics(self) -> None:
         # Imported here: a stack without topics, as tests of the supervisor use, needs no engine.
-        from streams.engine.topics import ensure_topics
+        from streams.app import ensure_topics
 
         ensure_topics(self.settings)
 

@@ -40,7 +40,9 @@ def over_shipment(before: OpenLine, after: OpenLine, event: StockEvent) -> Alert
 
 def affected_orders(lines: list[OpenLine], location_id: str, deficit: int) -> list[str]:
     """Return the youngest open orders at a location that together hold the deficit, youngest first."""
-    open_orders = [line for line in lines if line.kind == ORDER and line.location_id == location_id and line.open]
+    open_orders = [
+        line for line in lines if line.kind == ORDER and line.location_id == location_id and line.open
+    ]
     affected: list[str] = []
     for line in sorted(open_orders, key=lambda line: (line.opened_at or 0, line.line_id), reverse=True):
         if deficit <= 0 or len(affected) == AFFECTED_ORDERS_NAMED:

@@ -78,7 +78,9 @@ def told(stock: Stock, plan: Plan) -> tuple[tuple[ChannelLevel, ...], tuple[Chan
     version = stock.version
     units = available_to_sell(stock.locations, plan)
     before = stock.availability
-    if len(before) == len(units) and all([a[0] == b[0] and a[1] == b[1] for a, b in zip(before, units, strict=True)]):
+    if len(before) == len(units) and all(
+        [a[0] == b[0] and a[1] == b[1] for a, b in zip(before, units, strict=True)]
+    ):
         return before, ()
     known = {level.channel_id: level for level in before}
     news = [

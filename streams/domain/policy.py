@@ -90,9 +90,7 @@ def plain_plan(channel_ids: Iterable[str]) -> Plan:
     return Plan(tuple(ChannelPlan(channel_id) for channel_id in sorted(channel_ids)))
 
 
-def resolve(
-    own: StockPolicySet | None, general: StockPolicySet | None, channel_ids: Iterable[str]
-) -> Plan:
+def resolve(own: StockPolicySet | None, general: StockPolicySet | None, channel_ids: Iterable[str]) -> Plan:
     """Return the plan of a SKU from its own document and the one for every SKU."""
     if own is None and general is None:
         return plain_plan(channel_ids)
@@ -145,7 +143,9 @@ def check(policy: StockPolicySet, now: int) -> None:
     if not policy.event_id or not policy.source_id:
         raise GiveUp(Reason.INVALID_IDENTITY, "event_id and source_id must not be empty")
     if len(policy.event_id) + len(policy.source_id) > MAXIMUM_ID_CHARACTERS:
-        raise GiveUp(Reason.INVALID_IDENTITY, f"the ids have more than {MAXIMUM_ID_CHARACTERS} characters together")
+        raise GiveUp(
+            Reason.INVALID_IDENTITY, f"the ids have more than {MAXIMUM_ID_CHARACTERS} characters together"
+        )
     if policy.occurred_at < EARLIEST_MILLISECONDS:
         raise GiveUp(Reason.INVALID_TIME, f"occurred_at {policy.occurred_at} lies before the year 2000")
     if policy.occurred_at > now + FUTURE_TOLERANCE_MILLISECONDS:
@@ -162,7 +162,9 @@ def check(policy: StockPolicySet, now: int) -> None:
 def _check_channel(rules: ChannelPolicy) -> None:
     share = rules.share_basis_points
     if share is not None and not 0 <= share <= WHOLE_BASIS_POINTS:
-        raise GiveUp(Reason.INVALID_POLICY, f"share of {rules.channel_id} is {share}, not 0 to {WHOLE_BASIS_POINTS}")
+        raise GiveUp(
+            Reason.INVALID_POLICY, f"share of {rules.channel_id} is {share}, not 0 to {WHOLE_BASIS_POINTS}"
+        )
     for name in ("buffer", "cap", "ring_fence", "priority"):
         _check_unit(f"{name} of {rules.channel_id}", getattr(rules, name))
 

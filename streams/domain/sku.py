@@ -1,6 +1,6 @@
 """SKUs: one spelling for each, because the spelling is the Kafka key and decides the partition (design D4)."""
 
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 MAX_SKU_BYTES = (
     200  # As UTF-8. GS1's longest identifiers have 30 characters; this leaves room for any shop's.
@@ -15,12 +15,14 @@ def normalise_sku(text: str) -> str:
     """
     Return the one spelling of a SKU: Unicode NFC, no white space around it, case kept.
 
-    Idempotent: a normalised SKU comes back as it is. Raises InvalidSku when nothing is left, when it takes
+    Idempotent: a normalised SKU comes back as it is. Raises InvalidSku when nothing is left, when it holds a control character, when it takes
     more than MAX_SKU_BYTES as UTF-8, or when it can't be UTF-8 at all (lone surrogates).
     """
     sku = text.strip() if text.isascii() else normalize("NFC", text).strip()
     if not sku:
         raise InvalidSku("SKU is empty")
+    if not sku.isprintable() and any(category(character) == "Cc" for character in sku):
+        raise InvalidSku(f"SKU {sku!r} holds a control character")
     try:
         length_bytes = len(sku.encode())
     except UnicodeEncodeError:

@@ -19,11 +19,15 @@ def check(event: StockEvent, now: int) -> None:
         raise GiveUp(Reason.INVALID_TIME, f"occurred_at {occurred_at} lies before the year 2000")
     if occurred_at > now + FUTURE_TOLERANCE_MILLISECONDS:
         ahead = (occurred_at - now) // 1000
-        raise GiveUp(Reason.FUTURE_EVENT, f"occurred_at lies {ahead} s in the future, more than the 300 s allowed")
+        raise GiveUp(
+            Reason.FUTURE_EVENT, f"occurred_at lies {ahead} s in the future, more than the 300 s allowed"
+        )
     if not (event.event_id and event.source_id and event.location_id):
         raise GiveUp(Reason.INVALID_IDENTITY, "event_id, source_id and location_id must not be empty")
     if len(event.event_id) + len(event.source_id) + len(event.location_id) > MAXIMUM_ID_CHARACTERS:
-        raise GiveUp(Reason.INVALID_IDENTITY, f"the ids have more than {MAXIMUM_ID_CHARACTERS} characters together")
+        raise GiveUp(
+            Reason.INVALID_IDENTITY, f"the ids have more than {MAXIMUM_ID_CHARACTERS} characters together"
+        )
     if len(event) > _ENVELOPE_FIELDS:
         _check_references(event)
 
@@ -33,8 +37,11 @@ _ENVELOPE_FIELDS = 7
 
 def _is_correction(event: StockEvent) -> bool:
     """Return True for a signed quantity that makes sense."""
-    return isinstance(event, StockAdjusted) and event.quantity != 0 and event.quantity >= -MAXIMUM_QUANTITY and (
-        event.quantity <= MAXIMUM_QUANTITY
+    return (
+        isinstance(event, StockAdjusted)
+        and event.quantity != 0
+        and event.quantity >= -MAXIMUM_QUANTITY
+        and (event.quantity <= MAXIMUM_QUANTITY)
     )
 
 

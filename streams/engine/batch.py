@@ -24,7 +24,12 @@ class Batch:
     emitted: int = 0
 
     def emit(
-        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers | None = None
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers | None = None,
     ) -> None:
         """Produce one record inside the transaction."""
         self.emitted += 1

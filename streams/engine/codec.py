@@ -311,7 +311,9 @@ class _WriterCompiler:
         emit(schema, variable, depth)
 
     def _long(self, _schema: Any, variable: str, depth: int) -> None:
-        self.add(depth, f"add(_small[{variable}] if -{_SMALL} <= {variable} < {_SMALL} else _varint({variable}))")
+        self.add(
+            depth, f"add(_small[{variable}] if -{_SMALL} <= {variable} < {_SMALL} else _varint({variable}))"
+        )
 
     _int = _long
 
@@ -342,7 +344,9 @@ class _WriterCompiler:
 
     def _array(self, schema: Any, variable: str, depth: int) -> None:
         item = self.source.fresh()
-        self.add(depth, f"if {variable}:", f"    add(_varint(len({variable})))", f"    for {item} in {variable}:")
+        self.add(
+            depth, f"if {variable}:", f"    add(_varint(len({variable})))", f"    for {item} in {variable}:"
+        )
         self.value(schema["items"], item, depth + 2)
         self.flush(depth + 2)
         self.pending += b"\x00"

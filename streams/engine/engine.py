@@ -35,6 +35,10 @@ class Processor(Protocol):
     tables: Sequence[Table[Any]]
     global_topics: Sequence[str]
 
+    @property
+    def pending(self) -> bool:
+        """True while there is work without records, so that ticks follow each other at once."""
+
     def apply(self, batch: Batch) -> None:
         """Apply a batch, or a tick when it has no records. An exception ends the process, nothing is skipped."""
 
@@ -107,6 +111,7 @@ class Engine:
         self._consumer = log.consumer(config.group_id, config.worker_id)
         self._producer = log.producer(config.transactional_id)
         self._globals = log.reader()
+        self._global_partitions: list[Partition] = []
         self._restorer = Restorer(
             log.reader(), (*self._tables, config.seen_topic), self._restore_record, clock, self._end_writers
         )
@@ -119,23 +124,29 @@ class Engine:
         """
         partitions = self._check_partitions()
         self._producer.init_transactions()
-        self._load_globals(partitions)
+        self._global_partitions = [
+            (topic, p) for topic in self._processor.global_topics for p in range(partitions)
+        ]
+        for partition in self._global_partitions:
+            self._globals.start(partition, 0)
+        self._catch_up_globals()
         self._consumer.subscribe(self._config.input_topics, self._on_assign, self._on_revoke, self._on_lost)
 
     @property
     def ready(self) -> bool:
-        """True when partitions are assigned and all of them restored."""
-        return bool(self._owned) and not self._restorer.busy
+        """True when this worker is a member of the group and its partitions, if any, are restored."""
+        return self._group is not None and not self._restorer.busy
 
     @property
     def owned(self) -> frozenset[int]:
         """The partition numbers that this worker owns."""
         return frozenset(self._owned)
 
-    @property
-    def seen_events(self) -> SeenEvents:
-        """Identities of the owned partitions."""
-        return self._seen
+    def held(self) -> dict[str, int]:
+        """Return the number of keys by table, and of identities under the name of their topic."""
+        return {name: len(table) for name, table in self._tables.items()} | {
+            self._seen.topic: len(self._seen)
+        }
 
     def lag(self) -> dict[Partition, int]:
         """Return records not yet read, by partition, as far as the client knows."""
@@ -157,7 +168,7 @@ class Engine:
             timeout_seconds = 0.01
         for record in self._globals.poll(GLOBAL_POLL_RECORDS, 0.0):
             self._processor.take_global(record)
-        until_tick = max(0.0, self._next_tick - self._clock())
+        until_tick = 0.0 if self._processor.pending else max(0.0, self._next_tick - self._clock())
         records = self._consumer.poll(self._config.batch_max_records, min(timeout_seconds, until_tick))
         if not records and not self._tick_due():
             return None
@@ -193,7 +204,7 @@ class Engine:
 
     def _tick_due(self) -> bool:
         now = self._clock()
-        if now < self._next_tick:
+        if now < self._next_tick and not self._processor.pending:
             return False
         self._next_tick = now + TICK_SECONDS
         self._seen.sweep(self._now())
@@ -224,19 +235,19 @@ class Engine:
         counts = self._log.partition_counts((*wanted, *self._processor.global_topics))
         missing = sorted(set(wanted) - counts.keys())
         if missing:
-            raise ConfigurationError(f"topics are missing: {', '.join(missing)}; create them with `onhand topics`")
+            raise ConfigurationError(
+                f"topics are missing: {', '.join(missing)}; create them with `onhand topics`"
+            )
         if len({counts[topic] for topic in wanted}) > 1:
             shown = ", ".join(f"{topic} {counts[topic]}" for topic in sorted(set(wanted)))
             raise ConfigurationError(f"topics keyed alike must have the same number of partitions: {shown}")
         return counts[wanted[0]]
 
-    def _load_globals(self, partitions: int) -> None:
-        everywhere = [(topic, p) for topic in self._processor.global_topics for p in range(partitions)]
-        targets = self._globals.end_offsets(everywhere)
-        for partition in everywhere:
-            self._globals.start(partition, 0)
+    def _catch_up_globals(self) -> None:
+        """Read the global topics up to their end: nothing decided before now is missed."""
+        targets = self._globals.end_offsets(self._global_partitions)
         while any(self._globals.position(partition) < target for partition, target in targets.items()):
-            for record in self._globals.poll(GLOBAL_POLL_RECORDS, 0.1):
+            for record in self._globals.poll(GLOBAL_POLL_RECORDS, 0.01):
                 self._processor.take_global(record)
 
     def _on_assign(self, partitions: list[Partition]) -> None:
@@ -295,18 +306,24 @@ class Engine:
             self._seen.restore(record.partition(), value, self._now())
 
     def _restored(self, restored: Sequence[Restored]) -> None:
+        if restored:
+            self._catch_up_globals()
         for one in restored:
             self._processor.assigned(one.partition)
             self._consumer.resume([(topic, one.partition) for topic in self._config.input_topics])
             self._monitor.restored(one)
-            logger.info("partition %d restored: %d records in %.2f s", one.partition, one.records, one.seconds)
+            logger.info(
+                "partition %d restored: %d records in %.2f s", one.partition, one.records, one.seconds
+            )
 
     def _end_writers(self, partition: Partition, records: Sequence[Record]) -> None:
         """End the open transaction of a dead owner by claiming its transactional id (design D3)."""
         if partition[0] != self._config.seen_topic:
             return  # Every transaction also writes to the seen topic, whose records name their writer.
         values = [value for record in records if (value := record.value()) is not None]
-        for transactional_id in {self._codec.writer(value) for value in values} - {self._config.transactional_id}:
+        for transactional_id in {self._codec.writer(value) for value in values} - {
+            self._config.transactional_id
+        }:
             logger.warning("ending the open transaction of %s", transactional_id)
             producer = self._log.producer(transactional_id)
             producer.init_transactions()

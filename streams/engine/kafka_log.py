@@ -22,15 +22,25 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from streams.engine.errors import AbortableLogError, EngineError, FatalLogError, FencedError, RetriableLogError
+from streams.engine.errors import (
+    AbortableLogError,
+    EngineError,
+    FatalLogError,
+    FencedError,
+    RetriableLogError,
+)
 from streams.engine.log import AssignmentCallback, GroupMetadata, Headers, Partition, Record
 
 logger = logging.getLogger(__name__)
 kafka_logger = logging.getLogger("librdkafka")
 
 REQUEST_SECONDS = 30.0  # How long one administrative request may take before it counts as failed.
-TRANSACTION_CALL_SECONDS = 30.0  # A transactional call that takes longer is asked again, it goes on underneath.
+TRANSACTION_CALL_SECONDS = (
+    30.0  # A transactional call that takes longer is asked again, it goes on underneath.
+)
+FLUSH_SECONDS = 30.0  # Longer than any healthy broker takes for one batch.
 QUEUED_RECORDS = 1_000_000  # A batch must fit into the producer's queue, tables and ledger included.
+MAXIMUM_RECORD_BYTES = 2_097_152  # A dead letter is the event's own million bytes and the reason.
 MAXIMUM_POLL_MILLISECONDS = 300_000  # A batch or restore slice takes far less; beyond it the member is stuck.
 OPEN_WRITER_RECORDS = 1_000  # Enough of an open transaction to find who wrote it.
 
@@ -100,6 +110,8 @@ class KafkaGroupConsumer:
             },
             logger=kafka_logger,
         )
+        self._paused: set[Partition] = set()
+        self._rebalances = 0
 
     def subscribe(
         self,
@@ -112,15 +124,20 @@ class KafkaGroupConsumer:
             return [(partition.topic, partition.partition) for partition in partitions]
 
         def assign(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            self._rebalances += 1
+            self._paused.clear()
             consumer.assign(partitions)  # First, so that the callback can pause them.
             on_assign(plain(partitions))
 
-        self._consumer.subscribe(
-            list(topics),
-            on_assign=assign,
-            on_revoke=lambda _, partitions: on_revoke(plain(partitions)),
-            on_lost=lambda _, partitions: on_lost(plain(partitions)),
-        )
+        def revoke(_: Consumer, partitions: list[TopicPartition]) -> None:
+            self._rebalances += 1
+            on_revoke(plain(partitions))
+
+        def lose(_: Consumer, partitions: list[TopicPartition]) -> None:
+            self._rebalances += 1
+            on_lost(plain(partitions))
+
+        self._consumer.subscribe(list(topics), on_assign=assign, on_revoke=revoke, on_lost=lose)
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         first = self._consumer.poll(timeout_seconds)
@@ -128,17 +145,33 @@ class KafkaGroupConsumer:
             return ()
         messages = [first]
         if max_records > 1:
+            rebalances = self._rebalances
             messages += self._consumer.consume(max_records - 1, 0)
+            if rebalances != self._rebalances:
+                self._start_over()
+                return ()
         if any([message.error() for message in messages]):
             return self._without_errors(messages)
         return messages
+
+    def _start_over(self) -> None:
+        """
+        Go back to the committed offsets of the present assignment.
+
+        A rebalance inside consume leaves messages of two assignments in hand; those of the earlier one must not
+        be committed under the later one's generation, and none can be told from the other.
+        """
+        partitions = self._consumer.assignment()
+        self._consumer.assign([TopicPartition(one.topic, one.partition) for one in partitions])
+        self._consumer.pause(_topic_partitions(self._paused))
 
     @staticmethod
     def _without_errors(messages: list[Message]) -> list[Message]:
         for message in messages:
             error = message.error()
             # A fatal error can arrive as a message; a worker that ignores it idles for ever (design D2).
-            if error is not None and (error.fatal() or error.code() in _FENCED):
+            # It carries its own code then, and fatal() is false: found by the contract tests.
+            if error is not None and (error.fatal() or error.code() in {*_FENCED, KafkaError._FATAL}):
                 raise FatalLogError(f"{error.name()}: {error.str()}")
             if error is not None:
                 logger.warning("consumer: %s", error.str())
@@ -148,10 +181,14 @@ class KafkaGroupConsumer:
         return self._consumer.consumer_group_metadata()
 
     def pause(self, partitions: Iterable[Partition]) -> None:
-        self._consumer.pause(_topic_partitions(partitions))
+        paused = list(partitions)
+        self._paused.update(paused)
+        self._consumer.pause(_topic_partitions(paused))
 
     def resume(self, partitions: Iterable[Partition]) -> None:
-        self._consumer.resume(_topic_partitions(partitions))
+        resumed = list(partitions)
+        self._paused.difference_update(resumed)
+        self._consumer.resume(_topic_partitions(resumed))
 
     def seek(self, partition: Partition, offset: int) -> None:
         _call(self._consumer.seek, TopicPartition(*partition, offset))
@@ -183,6 +220,7 @@ class KafkaTransactionalProducer:
                 # Commit flushes at once; until then records gather into large batches.
                 "linger.ms": 5,
                 "batch.size": 1_000_000,
+                "message.max.bytes": MAXIMUM_RECORD_BYTES,
                 "queue.buffering.max.messages": QUEUED_RECORDS,
                 "queue.buffering.max.kbytes": 1_048_576,
             },
@@ -197,7 +235,12 @@ class KafkaTransactionalProducer:
         _call(self._producer.begin_transaction)
 
     def produce(
-        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers | None = None
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers | None = None,
     ) -> None:
         try:
             if headers is None:
@@ -208,9 +251,15 @@ class KafkaTransactionalProducer:
             self._producer.poll(0.1)
             self.produce(topic, partition, key, value, headers)
         except KafkaException as exception:
-            raise _engine_error(exception.args[0]) from exception
+            # A transaction that has failed already takes no more records; its commit will say why.
+            if exception.args[0].code() != KafkaError._STATE:
+                raise _engine_error(exception.args[0]) from exception
 
     def send_offsets(self, offsets: Mapping[Partition, int], group: GroupMetadata) -> None:
+        # Offsets that are accepted before the records are in the log would let a new owner restore without
+        # them: it takes the high watermark, then waits for this transaction, whose records come in behind it.
+        if self._producer.flush(FLUSH_SECONDS):
+            raise AbortableLogError(f"Kafka did not take the records within {FLUSH_SECONDS:.0f} s.")
         positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
         _call(self._producer.send_offsets_to_transaction, positions, group, TRANSACTION_CALL_SECONDS)
 
@@ -353,7 +402,9 @@ class KafkaLog:
             try:
                 found = self._admin.list_topics(timeout=REQUEST_SECONDS).topics
             except KafkaException as exception:
-                logger.warning("waiting for Kafka at %s: %s", self._config["bootstrap.servers"], exception.args[0].str())
+                logger.warning(
+                    "waiting for Kafka at %s: %s", self._config["bootstrap.servers"], exception.args[0].str()
+                )
                 time.sleep(1.0)
                 continue
             return {topic: len(found[topic].partitions) for topic in topics if topic in found}

@@ -82,9 +82,21 @@ class TransactionalProducer(Protocol):
 
     def begin(self) -> None: ...
     def produce(
-        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers | None = None
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers | None = None,
     ) -> None: ...
-    def send_offsets(self, offsets: Mapping[Partition, int], group: GroupMetadata) -> None: ...
+    def send_offsets(self, offsets: Mapping[Partition, int], group: GroupMetadata) -> None:
+        """
+        Commit offsets with the transaction, once all that was produced before is in the log.
+
+        In that order, so that whoever waits for these offsets and took the high watermark misses nothing.
+        Raises FencedError when the membership is no longer valid.
+        """
+
     def commit(self) -> None: ...
     def abort(self) -> None: ...
     def close(self) -> None: ...

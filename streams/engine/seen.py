@@ -92,7 +92,9 @@ class _PartitionStore:
 
     def _young(self, blob: bytes, now_hour: int, window_hours: int) -> bytes:
         starts = range(0, len(blob), _ENTRY_BYTES)
-        return b"".join(blob[s : s + _ENTRY_BYTES] for s in starts if self._age(blob, s, now_hour) <= window_hours)
+        return b"".join(
+            blob[s : s + _ENTRY_BYTES] for s in starts if self._age(blob, s, now_hour) <= window_hours
+        )
 
 
 class SeenEvents:
@@ -134,10 +136,6 @@ class SeenEvents:
             fresh[identity] = content
             return Verdict.NEW
         return Verdict.DUPLICATE if seen == content else Verdict.CONFLICT
-
-    def forget(self, partition: int, identity: bytes) -> None:
-        """Take back what check remembered in this batch, for an event that is to come again."""
-        self._fresh[partition].pop(identity, None)
 
     def flush(self, produce: Produce, now_milliseconds: int) -> None:
         """Produce the batch's identities, one record a partition."""

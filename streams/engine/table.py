@@ -85,6 +85,10 @@ class Table(Generic[Value]):
         """Write into the batch's write set; None deletes."""
         self._written[partition][key] = value
 
+    def unput(self, partition: int, key: bytes) -> None:
+        """Take a key out of the batch's write set: it has not changed after all."""
+        self._written[partition].pop(key, None)
+
     def written(self) -> Iterator[tuple[int, bytes, Value | None]]:
         """Yield (partition, key, value) of the write set."""
         for partition, values in self._written.items():

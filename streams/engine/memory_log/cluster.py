@@ -27,9 +27,9 @@ class MemoryCluster:
     """
     Topics, transactions and consumer groups of one simulated Kafka cluster.
 
-    Nothing happens by itself: calls of clients act at once, and time passes only in tick and in polls that wait.
-    All that is random (when a marker arrives, how much a poll returns) comes from the one generator, so a seed
-    gives the same run again.
+    Nothing happens by itself: calls of clients act at once, and time passes only in tick and in polls that
+    wait. All that is random (when a marker arrives, how much a poll returns) comes from the one generator, so
+    a seed gives the same run again.
     """
 
     def __init__(

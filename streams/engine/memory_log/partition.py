@@ -75,8 +75,8 @@ class PartitionLog:
         """
         Drop what Kafka's cleaner may drop below the last stable offset, but never the last entry.
 
-        Records that a later committed one of the same key supersedes go, aborted ones, and markers. Tombstones
-        stay, as they do in Kafka for delete.retention.ms.
+        Records that a later committed one of the same key supersedes go, aborted ones, and markers.
+        Tombstones stay, as they do in Kafka for delete.retention.ms.
         """
         stable = min(self.last_stable_offset(), self.high_watermark - 1)
         newest: dict[bytes | None, int] = {}

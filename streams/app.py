@@ -1,0 +1,137 @@
+"""The one place where everything is wired: log, engine, stock agent, retries, Faust app and health."""
+
+import logging
+import os
+import threading
+import time
+
+import faust
+
+from streams import topology
+from streams.agents.retry import RetryAgent
+from streams.agents.stock import StockAgent
+from streams.engine.channel import Pump, StockApp, agent_of
+from streams.engine.engine import Engine, EngineConfig
+from streams.engine.errors import EngineError
+from streams.engine.kafka_log import KafkaLog
+from streams.engine.log import Log
+from streams.engine.topics import create_missing
+from streams.health import HealthServer
+from streams.monitor import WorkerMonitor, now_milliseconds
+from streams.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+STATE_SECONDS = 1.0  # How often gauges such as lag are refreshed.
+RETRY_POLL_SECONDS = 0.25
+FAILURE_EXIT_CODE = 70  # EX_SOFTWARE: the supervisor starts the worker again.
+
+
+def log_of(settings: Settings) -> KafkaLog:
+    """Return the cluster that the settings name."""
+    return KafkaLog(settings.bootstrap_servers, settings.session_timeout_ms, settings.transaction_timeout_ms)
+
+
+def ensure_topics(settings: Settings) -> list[str]:
+    """Create the topics that are missing and return their names; raises ConfigurationError if some don't fit."""
+    topics = [(topic.name, topic.config()) for topic in topology.all_topics(settings.channels)]
+    return create_missing(
+        settings.bootstrap_servers, topics, settings.partitions, settings.replication_factor
+    )
+
+
+def engine_config(settings: Settings) -> EngineConfig:
+    """Return what the engine needs to know: which topics come in and go out."""
+    inputs = {topic.name for topic in topology.INPUTS}
+    tables = {topology.STOCK_LEVELS.name, topology.OPEN_LINES.name, topology.SEEN_EVENTS.name}
+    aside = {topology.DEAD_LETTER_DECISIONS.name}
+    everything = {topic.name for topic in topology.all_topics(settings.channels)}
+    return EngineConfig(
+        settings.group_id,
+        settings.worker_id,
+        tuple(topic.name for topic in topology.INPUTS),
+        tuple(sorted(everything - inputs - tables - aside)),
+        topology.SEEN_EVENTS.name,
+        topology.DEDUPLICATION_WINDOW_DAYS * topology.HOURS_PER_DAY,
+        settings.batch_max_records,
+    )
+
+
+def stock_engine(log: Log, settings: Settings, monitor: WorkerMonitor) -> tuple[Engine, StockAgent]:
+    """Return the engine with the stock agent on a log."""
+    agent = StockAgent(settings, monitor)
+    config = engine_config(settings)
+    return Engine(log, config, agent, monitor, now_milliseconds, time.monotonic), agent
+
+
+class StockWorker:
+    """One stock worker process: a Faust app around the engine, with retries and health beside it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._log = log_of(settings)
+        self._monitor = WorkerMonitor(now_milliseconds)
+        self._engine, agent = stock_engine(self._log, settings, self._monitor)
+        self._health = HealthServer(settings.metrics_port, lambda: self._engine.ready)
+        self._next_state = 0.0
+        self._stopping = threading.Event()
+        self.app = self._faust_app(agent)
+
+    def start_beside(self) -> None:
+        """Start health and retries, each in a thread of its own."""
+        self._health.start()
+        logger.info("worker %s: metrics on %s", self._settings.worker_id, self._health.url)
+        threading.Thread(target=self._run_retries, name="retries", daemon=True).start()
+
+    def stop_beside(self) -> None:
+        """Stop health and retries."""
+        self._stopping.set()
+        self._health.close()
+
+    def _faust_app(self, agent: StockAgent) -> faust.App:
+        # The app's id must differ from the consumer group's (design D1); the broker is never connected to.
+        app = StockApp(
+            f"{self._settings.group_id}-app",
+            broker=f"kafka://{self._settings.bootstrap_servers}",
+            store="memory://",
+            web_enabled=False,
+        )
+        channel = app.channel()
+        app.agent(channel, name="stock")(agent_of(agent.apply))
+        pump = Pump(self._engine, channel, self._refresh_state, end_process)
+
+        @app.task
+        async def feed() -> None:
+            app.flow_control.resume()  # Faust resumes it at its own consumer's assignment, which never comes.
+            await app.add_runtime_dependency(pump)
+
+        return app
+
+    def _refresh_state(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_state:
+            self._next_state = now + STATE_SECONDS
+            self._monitor.state(self._engine.lag(), self._engine.held())
+
+    def _run_retries(self) -> None:
+        retries = RetryAgent(self._log, self._settings, now_milliseconds)
+        try:
+            retries.start()
+            while not self._stopping.is_set():
+                retries.step(RETRY_POLL_SECONDS)
+            retries.stop()
+        except BaseException as error:  # noqa: BLE001 - a thread must not die unheard: it ends the worker.
+            end_process(error)
+
+
+def end_process(error: BaseException) -> None:
+    """
+    Say why and end the process at once; the supervisor starts it again.
+
+    There is nothing to clean up: what is not committed must not become visible, and the next start ends it.
+    """
+    logger.critical(
+        "worker ends: %s: %s", type(error).__name__, error, exc_info=not isinstance(error, EngineError)
+    )
+    logging.shutdown()
+    os._exit(FAILURE_EXIT_CODE)

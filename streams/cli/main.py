@@ -1,0 +1,80 @@
+"""The one command, `onhand`: registers every command and turns errors into sentences."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import typer
+
+from streams import __version__
+from streams.cli.errors import UserError
+
+EXIT_USER_ERROR = 2
+
+_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("up", "streams.cli.up", "up"),
+    ("demo", "streams.cli.demo", "demo"),
+    ("worker", "streams.cli.worker", "worker"),
+    ("projector", "streams.cli.projector", "projector"),
+    ("registry", "streams.cli.registry", "registry"),
+    ("topics", "streams.cli.worker", "topics"),
+    ("stock", "streams.cli.stock", "stock"),
+    ("verify", "streams.cli.verify", "verify"),
+)
+_GROUPS: tuple[tuple[str, str, str], ...] = (
+    ("dlq", "streams.cli.dlq", "app"),
+    ("replay", "streams.cli.replay", "app"),
+    ("deliver", "streams.cli.deliver", "app"),
+    ("view", "streams.cli.view", "view_app"),
+)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer's callback signature.
+    if asked:
+        typer.echo(f"onhand {__version__}")
+        raise typer.Exit
+
+
+def _about(
+    _version_option: bool = typer.Option(  # noqa: FBT001 - typer's way to declare a flag.
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """One true stock figure for every SKU across every sales channel."""
+
+
+def build(wanted: str | None) -> typer.Typer:
+    """
+    Return the command line; only the wanted command's module is imported, else all, for the help text.
+
+    A worker that starts in half the time is back in half the time after a crash.
+    """
+    app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
+    app.callback()(_about)
+    known = {name for name, _, _ in (*_COMMANDS, *_GROUPS)}
+    for name, module, attribute in _COMMANDS:
+        if wanted == name or wanted not in known:
+            app.command(name)(_load(module, attribute))
+    for name, module, attribute in _GROUPS:
+        if wanted == name or wanted not in known:
+            app.add_typer(_load(module, attribute), name=name)
+    return app
+
+
+def _load(module: str, attribute: str) -> Callable[..., Any] | Any:
+    return getattr(import_module(module), attribute)
+
+
+def main() -> None:
+    """Run the command line; UserError becomes one sentence and exit code 2."""
+    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    try:
+        build(wanted)()
+    except UserError as error:
+        print(f"onhand: {error}", file=sys.stderr)
+        sys.exit(EXIT_USER_ERROR)
+
+
+if __name__ == "__main__":
+    main()
