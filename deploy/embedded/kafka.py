@@ -26,6 +26,8 @@ METADATA_TIMEOUT_SECONDS = 1.0
 STOP_TIMEOUT_SECONDS = 20.0
 # A port can be taken between choosing and listening; twice in a row by chance is next to impossible.
 START_ATTEMPTS_TOTAL = 3
+# Kafka prints stack traces and shuts its parts down after the line that says what is wrong.
+RECENT_LINES_TOTAL = 1_000
 LOG4J_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _PORT_TAKEN_WORDS = ("Address already in use", "BindException")
 _DISK_FULL_WORDS = "No space left on device"
@@ -45,6 +47,7 @@ class EmbeddedKafka:
         self._child: Child | None = None
         self._ports: dict[str, int] = {}
         self._address_is_known = False
+        self._log_starts: dict[Path, int] = {}
 
     def __enter__(self) -> Self:
         self.start()
@@ -89,7 +92,7 @@ class EmbeddedKafka:
                 self.wait_ready()
             except ComponentError:
                 self.kill()
-                if attempt == START_ATTEMPTS_TOTAL or not self._port_was_taken():
+                if attempt == START_ATTEMPTS_TOTAL or self._address_is_known or not self._port_was_taken():
                     raise
             else:
                 return
@@ -103,6 +106,7 @@ class EmbeddedKafka:
         (self.directory / "server.properties").write_text(properties, encoding="utf-8")
         java, classpath = java_program(), kafka_classpath()
         format_storage(self.directory, java, classpath, self.log_directory)
+        self._note_log_starts()
         command = [java, *JVM_OPTIONS, *self._log_options(), "-cp", classpath]
         command += ["kafka.Kafka", "server.properties"]
         self._child = start_child(
@@ -162,13 +166,23 @@ class EmbeddedKafka:
         lines = self._recent_lines()
         if any(_DISK_FULL_WORDS in line for line in lines):
             return f"the disk of {self.directory} is full: free some space"
-        failures = [line for line in lines if "ERROR" in line or "FATAL" in line or "Error" in line]
-        said = (failures or lines or ["it said nothing"])[-1].strip()
+        causes = [line for line in lines if line.startswith("Caused by: ")]
+        failures = [line for line in lines if "ERROR" in line or "FATAL" in line or "Exception" in line]
+        said = (causes or failures or lines or ["it said nothing"])[-1].removeprefix("Caused by: ").strip()
         return f"{said}; see {self.log_directory}"
 
     def _recent_lines(self) -> list[str]:
-        names = ("kafka.log", "kafka.out")
-        return [line for name in names for line in log_tail(self.log_directory / name, 40)]
+        """Return the end of what this run of the broker wrote; an earlier run's errors explain nothing."""
+        lines = []
+        for path, from_byte in self._log_starts.items():
+            # A file that is shorter than it was has been rolled over since.
+            rolled = path.exists() and path.stat().st_size < from_byte
+            lines += log_tail(path, RECENT_LINES_TOTAL, 0 if rolled else from_byte)
+        return lines
+
+    def _note_log_starts(self) -> None:
+        paths = [self.log_directory / name for name in ("kafka.log", "kafka.out")]
+        self._log_starts = {path: path.stat().st_size if path.exists() else 0 for path in paths}
 
 
 def _answers(client: AdminClient) -> bool:

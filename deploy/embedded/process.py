@@ -18,8 +18,8 @@ from deploy.embedded.errors import DataDirectoryError
 TETHER = Path(__file__).with_name("tether.py")
 # A killed process needs only the kernel to finish with it; longer means it hangs in a broken disk.
 KILL_WAIT_SECONDS = 10.0
-# How much of a log's end is read to quote a failure's last words.
-LOG_TAIL_BYTES = 16_384
+# How much of a log's end is read to quote a failure's last words: Kafka writes some 30 KB after them.
+LOG_TAIL_BYTES = 131_072
 
 TetherMode = Literal["prctl", "lifeline"]
 _Call = Callable[[], "subprocess.Popen[bytes]"]
@@ -76,11 +76,11 @@ class Child:
         return log_tail(self.log_path, lines_total)
 
 
-def log_tail(path: Path, lines_total: int) -> list[str]:
-    """Return the last non-blank lines of a text file, or none if it cannot be read."""
+def log_tail(path: Path, lines_total: int, from_byte: int = 0) -> list[str]:
+    """Return the last non-blank lines of a text file after `from_byte`, or none if it cannot be read."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - LOG_TAIL_BYTES))
+            file.seek(max(from_byte, path.stat().st_size - LOG_TAIL_BYTES))
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return []
