@@ -16,6 +16,11 @@ READY_SECONDS = 30.0  # Half a second alone; CI runs much beside it.
 STOP_SECONDS = 10.0
 
 
+def registry_command(port: int = 0) -> list[str]:
+    """Return the command that starts the registry; port 0 is a free one."""
+    return [str(ONHAND), "registry", "--port", str(port)]
+
+
 class RegistryProcess:
     """A running `onhand registry`."""
 
@@ -37,16 +42,10 @@ def start_registry(tmp_path: Path) -> Iterator[Callable[[], RegistryProcess]]:
 
     def start() -> RegistryProcess:
         log = tmp_path / f"registry-{len(started)}.log"
-        started.append(start_child("registry", [str(ONHAND), "registry", "--port", "0"], log))
+        started.append(start_child("registry", registry_command(), log))
         return RegistryProcess(started[-1])
 
     yield start
     for child in started:
         if child.exit_code() is None:
             child.stop(STOP_SECONDS)
-
-
-@pytest.fixture
-def registry_url(start_registry: Callable[[], RegistryProcess]) -> str:
-    """URL of a running registry: all that a client of it is told."""
-    return start_registry().url

@@ -13,6 +13,7 @@ import pytest
 import schemas
 from schemas import Version, wire
 from streams import topology
+from tests.schemas.samples import example, file_name
 
 FOLDER = Path(schemas.__file__).parent
 PUBLISHED = [version for record in schemas.RECORDS for version in schemas.VERSIONS[record]]
@@ -20,11 +21,6 @@ ENVELOPE = ["event_id", "source_id", "sku", "location_id", "channel_id", "quanti
 ENVELOPED = [
     record for topic in topology.INPUTS if topic is not topology.STOCK_POLICIES for record in topic.records
 ]
-
-
-def file_name(version: Version) -> str:
-    """Return the name under which a version is filed, without its ending."""
-    return f"{version.record}.v{version.version}"
 
 
 every_version = pytest.mark.parametrize("version", PUBLISHED, ids=file_name)
@@ -86,14 +82,6 @@ def test_example_fits_its_schema(version: Version) -> None:
     assert list(value) == [field["name"] for field in json.loads(version.text)["fields"]]
     if version == schemas.latest(version.record):
         assert wire.decode(wire.encode(version.record, value)) == (version.record, value)
-
-
-def example(version: Version) -> dict[str, Any]:
-    """Return a version's example as the codec takes it; JSON has bytes as text, a character each."""
-    path = FOLDER / "examples" / f"{file_name(version)}.json"
-    value: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    binary = {field["name"] for field in json.loads(version.text)["fields"] if field["type"] == "bytes"}
-    return {name: part.encode("latin-1") if name in binary else part for name, part in value.items()}
 
 
 @pytest.mark.parametrize("record", ENVELOPED)
