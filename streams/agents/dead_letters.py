@@ -4,7 +4,7 @@ Headers of events that wait for another try, or that were given up (dead letters
 Both keep the event's key, value and own headers as they came, and add Kafka Streams' dead-letter headers
 (KIP-1034) that say what was wrong and where the event stood: `__streams.errors.exception` (the reason, one of
 streams.domain.errors.Reason), `.message` (a sentence), `.stacktrace`, `.topic`, `.partition` and `.offset`
-(decimal text). Everything here is pure, and never raises for what a header holds: anybody may have written it.
+(decimal text). All functions are pure and never raise for what a header holds: anybody may have written it.
 """
 
 import re

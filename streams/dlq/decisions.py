@@ -36,7 +36,7 @@ class Decisions:
 
     def put(self, letter_id: LetterId, decision: str) -> None:
         """Note a decision."""
-        self._by_partition[letter_id.topic_partition][letter_id.offset] = sys.intern(decision)
+        self._by_partition[letter_id.topic_partition][letter_id.offset] = sys.intern(str(decision))
 
     def reopen(self, letter_id: LetterId) -> None:
         """Forget a decision."""

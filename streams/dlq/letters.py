@@ -84,7 +84,7 @@ class Letter:
 
     @property
     def reason(self) -> str:
-        """Why it was given up, one of streams.agents.dead_letters.Reason."""
+        """Why it was given up, one of streams.domain.errors.Reason."""
         return header_text(self.headers, ERROR_REASON) or UNKNOWN_REASON
 
     @property

@@ -13,7 +13,6 @@ from streams.agents.dead_letters import (
     MAX_RETRY_DELAY_MS,
     MESSAGE_MAX_BYTES,
     STACKTRACE_MAX_BYTES,
-    Reason,
     attempts,
     dead_letter_headers,
     last_header,
@@ -21,6 +20,7 @@ from streams.agents.dead_letters import (
     retry_delay_ms,
     retry_headers,
 )
+from streams.domain.errors import Reason
 
 CLOUD_EVENT = [("ce_id", b"e-1"), ("ce_source", b"till-7")]
 
