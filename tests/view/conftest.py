@@ -39,7 +39,6 @@ def settings(own_stack: EmbeddedStack) -> Settings:
         bootstrap_servers=own_stack.bootstrap_servers,
         redis_url=own_stack.redis_url,
         partitions=PARTITIONS,
-        channels=("pos", "web"),
     )
     admin = AdminClient({"bootstrap.servers": made.bootstrap_servers})
     topics = [
