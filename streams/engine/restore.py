@@ -97,20 +97,23 @@ class Restorer:
             if progress is not None:
                 self.apply(record)
                 progress.records += 1
-        touched = [partition for partition in list(self._progress) if self._advance(partition)]
+        now = self.clock()
+        touched = [partition for partition in list(self._progress) if self._advance(partition, now)]
         return self._finish(touched)
 
-    def _advance(self, partition: Partition) -> bool:
+    def _advance(self, partition: Partition, now: float) -> bool:
         """Note how far a partition has come; return True when it has reached its target."""
-        progress, now = self._progress[partition], self.clock()
+        progress = self._progress[partition]
         position = self.reader.position(partition)
         if position >= progress.target:
             return True
         if position != progress.position:
             progress.position, progress.moved_at = position, now
         elif now - progress.moved_at > STALL_SECONDS:
-            progress.moved_at = now
             self._unblock(partition, position)
+            # Asking took time in which nothing was read: it must not make the others look stalled.
+            for waiting in self._progress.values():
+                waiting.moved_at = self.clock()
         return False
 
     def _unblock(self, partition: Partition, position: int) -> None:
