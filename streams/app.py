@@ -72,7 +72,9 @@ class StockWorker:
         self._log = log_of(settings)
         self._monitor = WorkerMonitor(now_milliseconds)
         self._engine, agent = stock_engine(self._log, settings, self._monitor)
-        self._health = HealthServer(settings.metrics_port, lambda: self._engine.ready)
+        self._health = HealthServer(
+            settings.metrics_port, lambda: self._engine.ready, host=settings.metrics_host
+        )
         self._next_state = 0.0
         self._stopping = threading.Event()
         self.app = self._faust_app(agent)

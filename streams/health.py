@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+LOOPBACK = "127.0.0.1"
 POLL_INTERVAL_SECONDS = 0.1  # How long close() may take: the server looks for its end this often.
 PLAIN_TEXT = "text/plain; charset=utf-8"
 
@@ -23,7 +24,7 @@ def _always() -> bool:
 
 class HealthServer:
     """
-    Serve /metrics, /live and /ready on 127.0.0.1 from a daemon thread.
+    Serve /metrics, /live and /ready from a daemon thread, on 127.0.0.1 unless another host is given.
 
     /ready answers 200 while `ready()` is true, /live while `live()` is, otherwise 503. Both are called in the
     server's threads, so they must only look at something that is safe to read there. With port 0 the system
@@ -31,9 +32,15 @@ class HealthServer:
     """
 
     def __init__(
-        self, port: int, ready: Check, *, live: Check = _always, registry: CollectorRegistry = REGISTRY
+        self,
+        port: int,
+        ready: Check,
+        *,
+        host: str = LOOPBACK,
+        live: Check = _always,
+        registry: CollectorRegistry = REGISTRY,
     ) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(ready, live, registry))
+        self._server = ThreadingHTTPServer((host, port), _handler(ready, live, registry))
         self._server.daemon_threads = True
         self._thread = Thread(
             target=self._server.serve_forever, args=(POLL_INTERVAL_SECONDS,), name="health", daemon=True
@@ -47,7 +54,7 @@ class HealthServer:
     @property
     def url(self) -> str:
         """The address of /metrics, for people and supervisors."""
-        return f"http://127.0.0.1:{self.port}/metrics"
+        return f"http://{LOOPBACK}:{self.port}/metrics"
 
     def start(self) -> None:
         """Begin to serve."""

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         5.0, gt=0, description="First wait of a retried event; doubles each time."
     )
     retry_attempts: int = Field(5, ge=0, description="Retries before an event becomes a dead letter.")
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address that the metrics port listens on; 0.0.0.0 inside a container."
+    )
     metrics_port: int = Field(0, ge=0, le=65_535, description="Port of /metrics, /live, /ready; 0 picks one.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

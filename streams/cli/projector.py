@@ -32,7 +32,7 @@ async def run_projector(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    with HealthServer(settings.metrics_port, lambda: running.ready) as health:
+    with HealthServer(settings.metrics_port, lambda: running.ready, host=settings.metrics_host) as health:
         print(f"onhand projector: metrics on {health.url}", file=sys.stderr, flush=True)
         waiting = asyncio.create_task(stopped.wait())
         await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
