@@ -16,9 +16,10 @@ from pathlib import Path
 LOCK_FILE = Path(__file__).with_name("kafka-jars.lock")
 KAFKA_VERSION = "4.1.2"
 KAFKA = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
-# Kafka logs through slf4j 1.7 and leaves the backend open; this is the one that its distribution ships. Its
-# own dependencies (log4j 2.24.3) are Kafka's too, so it is added alone.
-LOG_BACKEND = "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"
+# Kafka logs through slf4j 1.7 and leaves the backend open; this is the one that its distribution ships, in
+# the version of the log4j that Kafka names. Its own dependencies are Kafka's too, so it is added alone.
+LOG_BACKEND = "org.apache.logging.log4j:log4j-slf4j-impl"
+LOG_CORE = "log4j-core"
 _HEADER = """\
 # Kafka's jars: group:artifact:version, SHA-256, size in bytes. Each is verified after its download.
 # Written by `python -m deploy.embedded.lock`; do not edit by hand.
@@ -90,7 +91,8 @@ def resolve_jars(repository_cache: Path) -> tuple[Jar, ...]:
     context = MavenContext(repo_cache=repository_cache)
     # One root only: of several, jgo lets each one's managed versions overrule the others' dependencies.
     inputs, transitive = context.resolver.resolve([context.create_dependency(KAFKA)])
-    backend = context.create_dependency(LOG_BACKEND)
+    log_version = next(found.version for found in transitive if found.artifactId == LOG_CORE)
+    backend = context.create_dependency(f"{LOG_BACKEND}:{log_version}")
     jars = []
     for dependency in (*inputs, *transitive, backend):
         content = dependency.artifact.resolve().read_bytes()

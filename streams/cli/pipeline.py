@@ -73,6 +73,7 @@ class Pipeline:
         self._ports: dict[str, int] = {}
         self._description_lock = threading.Lock()
         self._is_described = False
+        self._owns_directory = False
 
     def __enter__(self) -> Self:
         self.start()
@@ -116,6 +117,9 @@ class Pipeline:
         try:
             self._report("starting Kafka and Redis")
             self.stack.start()
+            self._owns_directory = True
+            # A predecessor that was killed has left its own behind, and its addresses may lead nowhere.
+            self.description_path.unlink(missing_ok=True)
             self._make_topics()
             self._ports = remembered_ports(
                 self.stack.data_dir / "ports.json", ("registry", "projector", *self.worker_ids)
@@ -135,7 +139,9 @@ class Pipeline:
         """Stop workers, then their helpers, then Redis, then Kafka; harmless when nothing runs."""
         with self._description_lock:
             self._is_described = False
-            self.description_path.unlink(missing_ok=True)
+            # A start that was refused must not take away the description of the owner that runs.
+            if self._owns_directory:
+                self.description_path.unlink(missing_ok=True)
         try:
             self.supervisor.stop()
         finally:

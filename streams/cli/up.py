@@ -16,6 +16,7 @@ from deploy.embedded.errors import StackError
 from streams.cli.errors import UserError
 from streams.cli.pipeline import Pipeline, PipelineOptions
 from streams.cli.supervisor import ServiceFailedError
+from streams.engine.errors import ConfigurationError
 
 # More than one per partition would idle; a machine that could run more has no use for `up`.
 WORKERS_MAXIMUM = 64
@@ -44,7 +45,7 @@ def run_up(options: PipelineOptions) -> None:
         _say("stopping")
         pipeline.stop()
         _say("stopped")
-    except (StackError, ServiceFailedError) as error:
+    except (StackError, ServiceFailedError, ConfigurationError) as error:
         raise UserError(str(error)) from error
 
 
