@@ -246,7 +246,7 @@ class LogContract:
         second = Member(bed.log(), left, "two", topics)
         low = [(topic, number) for topic in topics for number in (0, 1)]
         high = [(topic, number) for topic in topics for number in (2, 3)]
-        eventually(lambda: first.owns(low) and second.owns(high))
+        eventually(lambda: all([first.owns(low), second.owns(high)]))  # Both poll each time.
 
     def test_metadata_of_an_earlier_generation_commits_nothing(self, bed: Bed) -> None:
         """Offsets sent in the name of an assignment that is over are refused."""
@@ -255,7 +255,7 @@ class LogContract:
         eventually(lambda: first.owns([(topic, 0), (topic, 1)]))
         stale = first.membership()
         second = Member(bed.log(), topic, "two", [topic])
-        eventually(lambda: first.owns([(topic, 0)]) and second.owns([(topic, 1)]))
+        eventually(lambda: all([first.owns([(topic, 0)]), second.owns([(topic, 1)])]))
         producer = self.producer(bed, topic)
         producer.begin()
         producer.produce(topic, 0, KEY, b"never")
