@@ -1,5 +1,6 @@
 """The one place where everything is wired: log, engine, stock agent, retries, Faust app and health."""
 
+import gc
 import logging
 import os
 import threading
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 STATE_SECONDS = 1.0  # How often gauges such as lag are refreshed.
 RETRY_POLL_SECONDS = 0.25
+COLLECTOR_THRESHOLDS = (100_000, 50, 1_000)  # Defaults cost a third of the throughput, see tune_collector.
 FAILURE_EXIT_CODE = 70  # EX_SOFTWARE: the supervisor starts the worker again.
 
 
@@ -81,6 +83,7 @@ class StockWorker:
 
     def start_beside(self) -> None:
         """Start health and retries, each in a thread of its own."""
+        tune_collector()
         self._health.start()
         logger.info("worker %s: metrics on %s", self._settings.worker_id, self._health.url)
         threading.Thread(target=self._run_retries, name="retries", daemon=True).start()
@@ -124,6 +127,17 @@ class StockWorker:
             retries.stop()
         except BaseException as error:  # noqa: BLE001 - a thread must not die unheard: it ends the worker.
             end_process(error)
+
+
+def tune_collector() -> None:
+    """
+    Let Python's cycle collector run rarely: the stock path makes many small tuples and no cycles.
+
+    With the default thresholds it walks them again and again, which took a third of the time (55 against 36 µs
+    an event). What is loaded by now stays for ever and is not walked at all.
+    """
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
 def end_process(error: BaseException) -> None:

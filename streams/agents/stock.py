@@ -6,7 +6,7 @@ duplicate or rejected (ledger), forwarded to its right partition, waiting in a r
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from streams import topology
@@ -19,7 +19,7 @@ from streams.domain.errors import EventRefused, GiveUp, NotYet, Reason
 from streams.domain.events import INTRODUCING_EVENTS, StockEvent
 from streams.domain.lines import OpenLine
 from streams.domain.sku import InvalidSku, normalise_sku
-from streams.domain.stock import Stock
+from streams.domain.stock import ChannelLevel, Stock
 from streams.engine.batch import Batch
 from streams.engine.log import Record
 from streams.engine.partitioner import partition_for
@@ -69,8 +69,10 @@ class StockAgent:
         self._policies = PolicyBook(settings.channels)
         self._stale: dict[tuple[int, bytes], None] = {}
         self._owned: set[int] = set()
-        self._writers = codec.availability_writers(settings.channels)
-        self._availability_topics = {c: topology.availability_topic(c).name for c in settings.channels}
+        self._availability = {
+            channel_id: (topology.availability_topic(channel_id).name, write)
+            for channel_id, write in codec.availability_writers(settings.channels).items()
+        }
         self._strict = settings.catalogue is Catalogue.STRICT
         self._begin(None)
 
@@ -301,20 +303,21 @@ class StockAgent:
 
     def _tell_channels(self) -> None:
         """Bring every touched SKU's policy and availability up to date; emit what is new."""
-        for partition, key, stock in list(self._levels.written()):
+        now, levels = self._batch.now, self._levels
+        for partition, key, stock in list(levels.written()):
             if stock is None:
                 continue
-            before = self._levels.committed(partition, key)
+            before = levels.committed(partition, key)
             plan = self._policies.plan(key)
             stock = self._under_plan(stock, plan, before)
-            if before is not None and stock.version == before.version:
-                self._levels.unput(partition, key)
+            if before is not None and stock[1] == before[1]:
+                levels.unput(partition, key)
                 continue
             availabilities, news = availability.told(stock, plan)
-            stock = Stock(stock[0], stock[1], stock[2], availabilities, stock[4], self._batch.now)
-            self._levels.put(partition, key, stock)
-            for channel in news:
-                self._tell(partition, key, stock, channel.channel_id, channel.available_to_sell)
+            stock = Stock(stock[0], stock[1], stock[2], availabilities, stock[4], now)
+            levels.put(partition, key, stock)
+            if news:
+                self._tell(partition, key, stock, news)
             if alerts.has_deficit(stock) or (before is not None and alerts.has_deficit(before)):
                 self._alert_oversell(partition, key, before, stock)
 
@@ -326,11 +329,12 @@ class StockAgent:
             return stock._replace(version=stock.version + 1)
         return stock
 
-    def _tell(self, partition: int, key: bytes, stock: Stock, channel_id: str, units: int) -> None:
-        value = self._writers[channel_id](
-            codec.encoded_sku(key), units, stock.version, stock.occurred_at, self._batch.now
-        )
-        self._batch.emit(self._availability_topics[channel_id], partition, key, value)
+    def _tell(self, partition: int, key: bytes, stock: Stock, news: Iterable[ChannelLevel]) -> None:
+        emit, sku = self._batch.emit, codec.encoded_sku(key)
+        rest = codec.availability_rest(stock.version, stock.occurred_at, self._batch.now)
+        for channel_id, units, _ in news:
+            topic, write = self._availability[channel_id]
+            emit(topic, partition, key, write(sku, units, rest))
 
     def _alert_oversell(self, partition: int, key: bytes, before: Stock | None, after: Stock) -> None:
         levels_before = () if before is None else before.locations

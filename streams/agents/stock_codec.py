@@ -50,11 +50,22 @@ write_alert = _writer("StockAlert")
 
 
 def availability_writers(channel_ids: Iterable[str]) -> dict[str, Writer]:
-    """Return a writer (encoded sku, available_to_sell, version, occurred_at, emitted_at) for each channel."""
+    """
+    Return a writer (encoded sku, available_to_sell, encoded rest) for each channel.
+
+    The rest, from availability_rest, is the same for every channel that is told of one change.
+    """
     return {
-        channel_id: _writer("ChannelAvailability", spliced=1, constants={"channel_id": channel_id})
+        channel_id: _writer(
+            "ChannelAvailability", spliced=1, trailing=3, constants={"channel_id": channel_id}
+        )
         for channel_id in channel_ids
     }
+
+
+def availability_rest(version: int, occurred_at: int, emitted_at: int) -> bytes:
+    """Return the encoded last three fields of a ChannelAvailability."""
+    return varint(version) + varint(occurred_at) + varint(emitted_at)
 
 
 def read_event(topic: str, data: bytes | None) -> tuple[StockEvent, int]:

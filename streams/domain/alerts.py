@@ -54,4 +54,7 @@ def affected_orders(lines: list[OpenLine], location_id: str, deficit: int) -> li
 
 def has_deficit(stock: Stock) -> bool:
     """Return True when more was promised or sold at some location than is there."""
-    return any([level.available < 0 for level in stock.locations])
+    for _, on_hand, unsellable, reserved, held, safety_stock, _ in stock.locations:
+        if on_hand < unsellable + reserved + held + safety_stock:
+            return True
+    return False

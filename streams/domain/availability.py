@@ -15,8 +15,8 @@ from streams.domain.stock import ChannelLevel, Level, Stock
 def available_to_sell(locations: tuple[Level, ...], plan: Plan) -> list[tuple[str, int]]:
     """Return (channel_id, units) in order of channel_id; units are never below zero."""
     if plan.plain:
-        total = sum([available for level in locations if (available := level.available) > 0])
-        return [(channel.channel_id, total) for channel in plan.channels]
+        total = _pooled(locations, None)
+        return [(channel[0], total) for channel in plan.channels]
     ring_fences = _ring_fences(locations, plan)
     fenced = sum(ring_fences.values())
     return [
@@ -35,11 +35,12 @@ def _for_channel(
 
 
 def _pooled(locations: tuple[Level, ...], location_ids: frozenset[str] | None) -> int:
-    return sum(
-        max(0, level.available)
-        for level in locations
-        if location_ids is None or level.location_id in location_ids
-    )
+    pooled = 0
+    for location_id, on_hand, unsellable, reserved, held, safety_stock, _ in locations:
+        available = on_hand - unsellable - reserved - held - safety_stock
+        if available > 0 and (location_ids is None or location_id in location_ids):
+            pooled += available
+    return pooled
 
 
 def _ring_fences(locations: tuple[Level, ...], plan: Plan) -> dict[str, int]:
@@ -65,28 +66,27 @@ def _take(left: dict[str, int], channel: ChannelPlan) -> int:
 
 def with_safety_stock(stock: Stock, plan: Plan) -> Stock:
     """Return the stock with each location's safety stock as the plan has it."""
-    if plan.plain and not any([level.safety_stock for level in stock.locations]):
+    for level in stock.locations:
+        if level.safety_stock != plan.safety_stock_at(level.location_id):
+            break
+    else:
         return stock
     locations = tuple(
         level._replace(safety_stock=plan.safety_stock_at(level.location_id)) for level in stock.locations
     )
-    return stock if locations == stock.locations else stock._replace(locations=locations)
+    return stock._replace(locations=locations)
 
 
 def told(stock: Stock, plan: Plan) -> tuple[tuple[ChannelLevel, ...], tuple[ChannelLevel, ...]]:
     """Return what every channel has now been told, and the part of it that is news (semantics 11)."""
     version = stock.version
-    units = available_to_sell(stock.locations, plan)
-    before = stock.availability
-    if len(before) == len(units) and all(
-        [a[0] == b[0] and a[1] == b[1] for a, b in zip(before, units, strict=True)]
-    ):
-        return before, ()
-    known = {level.channel_id: level for level in before}
-    news = [
-        ChannelLevel(channel_id, quantity, version)
-        for channel_id, quantity in units
-        if channel_id not in known or known[channel_id].available_to_sell != quantity
-    ]
-    known.update({level.channel_id: level for level in news})
-    return tuple([known[channel_id] for channel_id, _ in units]), tuple(news)
+    known = {level[0]: level for level in stock.availability}
+    now: list[ChannelLevel] = []
+    news: list[ChannelLevel] = []
+    for channel_id, units in available_to_sell(stock.locations, plan):
+        level = known.get(channel_id)
+        if level is None or level[1] != units:
+            level = ChannelLevel(channel_id, units, version)
+            news.append(level)
+        now.append(level)
+    return tuple(now), tuple(news)

@@ -42,18 +42,23 @@ def _slow_varint(value: int) -> bytes:
 # A negative index reads a list from its end, so one list serves both signs.
 _SMALL_VARINTS = [_slow_varint(value) for value in (*range(_SMALL), *range(-_SMALL, 0))]
 _CONTINUED_PAIRS = [bytes((pair & 0x7F | 0x80, pair >> 7 | 0x80)) for pair in range(_PAIR)]
-_LAST_PAIRS = [bytes((pair & 0x7F | 0x80, pair >> 7)) for pair in range(_PAIR)]
-_SIX_BYTES = range(1 << 35, 1 << 42)  # Zigzag range of six bytes: milliseconds from 1970-07 to 2039.
+_LAST_PAIRS = [
+    bytes((pair,)) if pair < 0x80 else bytes((pair & 0x7F | 0x80, pair >> 7)) for pair in range(_PAIR)
+]
 
 
 def varint(value: int) -> bytes:
-    """Return the zigzag varint of a signed 64-bit integer."""
+    """Return the zigzag varint of a signed 64-bit integer; raises OverflowError beyond."""
     if -_SMALL <= value < _SMALL:
         return _SMALL_VARINTS[value]
-    zigzag = value << 1
-    if zigzag in _SIX_BYTES:
-        low, middle = zigzag & 0x3FFF, zigzag >> 14 & 0x3FFF
-        return _CONTINUED_PAIRS[low] + _CONTINUED_PAIRS[middle] + _LAST_PAIRS[zigzag >> 28]
+    zigzag = value << 1 if value >= 0 else ~(value << 1)
+    if zigzag < 1 << 28:
+        return _CONTINUED_PAIRS[zigzag & 0x3FFF] + _LAST_PAIRS[zigzag >> 14]
+    if zigzag < 1 << 42:  # Milliseconds from 1970 to 2039 among them.
+        pairs = _CONTINUED_PAIRS
+        return pairs[zigzag & 0x3FFF] + pairs[zigzag >> 14 & 0x3FFF] + _LAST_PAIRS[zigzag >> 28]
+    if zigzag >> 64:
+        raise OverflowError(f"{value} does not fit into 64 bits")
     return _slow_varint(value)
 
 
@@ -353,21 +358,27 @@ class _WriterCompiler:
 
 
 def compile_writer(
-    schema: Schema, header: bytes = b"", *, spliced: int = 0, constants: Mapping[str, Any] | None = None
+    schema: Schema,
+    header: bytes = b"",
+    *,
+    spliced: int = 0,
+    trailing: int = 0,
+    constants: Mapping[str, Any] | None = None,
 ) -> Writer:
     """
     Return a function of the record's fields, in order, that gives header and encoded record.
 
-    The first `spliced` fields are handed over as one argument, already encoded; fields in constants are no
-    arguments at all. Nested records are given as tuples in field order. Raises ConfigurationError for a schema
+    The first `spliced` fields are handed over as one argument, already encoded, and so are the last `trailing`
+    ones; fields in constants are no arguments at all. Nested records are given as tuples in field order. Raises ConfigurationError for a schema
     that can't be compiled; the writer itself raises what Python raises for a value of another type.
     """
     compiler, constants = _WriterCompiler(), constants or {}
     compiler.named[schema["name"]] = schema
-    fields = schema["fields"][spliced:]
+    fields = schema["fields"][spliced : len(schema["fields"]) - trailing]
     arguments = [field["name"] for field in fields if field["name"] not in constants]
     source = compiler.source
-    source.add(0, f"def write({', '.join([*(['prefix'] if spliced else []), *arguments])}):")
+    arguments = [*(["prefix"] if spliced else []), *arguments, *(["suffix"] if trailing else [])]
+    source.add(0, f"def write({', '.join(arguments)}):")
     source.add(1, "parts = []; add = parts.append")
     compiler.pending = header
     if spliced:
@@ -378,5 +389,7 @@ def compile_writer(
         else:
             compiler.value(field["type"], field["name"], 1)
     compiler.flush(1)
+    if trailing:
+        source.add(1, "add(suffix)")
     source.add(1, "return b''.join(parts)")
     return source.function("write")
