@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import schemas
-from schemas import wire
+from schemas import Version, wire
 from schemas.wire import UndecodableRecord, UnencodableValue
 
 SALE: dict[str, Any] = {
@@ -117,3 +119,31 @@ def damaged(generator: random.Random) -> bytes:
     for _ in range(generator.randint(0, 6)):
         data[generator.randrange(len(data))] = generator.randrange(256)
     return bytes(data)
+
+
+@pytest.fixture
+def second_version(monkeypatch: pytest.MonkeyPatch) -> Iterator[Version]:
+    """Publish, for one test, a second version of SaleRecorded, with one more field."""
+    schema = schemas.load("SaleRecorded")
+    schema["fields"].append(
+        {"name": "till_id", "type": ["null", "string"], "default": None, "doc": "The till."}
+    )
+    version = Version("SaleRecorded", 2, len(schemas.RECORDS) + 1, json.dumps(schema))
+    monkeypatch.setitem(schemas.VERSIONS, "SaleRecorded", (schemas.latest("SaleRecorded"), version))
+    monkeypatch.setitem(schemas._BY_ID, version.schema_id, version)
+    schemas.schema_id.cache_clear()
+    yield version
+    schemas.schema_id.cache_clear()
+    wire._parsed.cache_clear()
+
+
+def test_old_bytes_are_read_as_the_newest_version_has_them(second_version: Version) -> None:
+    """What was written before a field existed comes back with the field's default."""
+    assert wire.decode(SALE_BYTES) == ("SaleRecorded", SALE | {"till_id": None})
+
+
+def test_new_bytes_are_written_under_the_newest_version(second_version: Version) -> None:
+    """The newest version is what is written from its release on."""
+    data = wire.encode("SaleRecorded", SALE | {"till_id": "7"})
+    assert wire.schema_id_of(data) == second_version.schema_id
+    assert wire.decode(data) == ("SaleRecorded", SALE | {"till_id": "7"})
