@@ -4,11 +4,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from streams.dlq.letters import Letter, LetterId
-from streams.engine.errors import EngineError
+from streams.engine.errors import EngineError, RetriableLogError
 from streams.engine.log import Log, Partition, Record, TableReader
 
 POLL_RECORDS = 1_000
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.05  # A poll takes that long when there is less than it could return.
+ANSWER_SECONDS = 15.0  # Partitions without a leader, just created or just failed over, get one within this.
+RETRY_PAUSE_SECONDS = 0.2
 # An open transaction hides what follows it; the broker ends a dead writer's after 10 s.
 STALL_SECONDS = 20.0
 
@@ -49,7 +51,7 @@ def scan(log: Log, topics: Sequence[str]) -> Iterator[Record]:
 
 
 def _read(reader: TableReader, partitions: Sequence[Partition]) -> Iterator[Record]:
-    ends = reader.end_offsets(partitions)
+    ends = _end_offsets(reader, partitions)
     for partition in partitions:
         if ends[partition]:
             reader.start(partition, 0)
@@ -76,7 +78,7 @@ def fetch(log: Log, letter_ids: Sequence[LetterId]) -> Iterator[Letter]:
             raise LetterNotFound(f"There is no dead letter {letter_id}: the topic has no such partition.")
     reader = log.reader()
     try:
-        ends = reader.end_offsets(sorted({letter_id.topic_partition for letter_id in letter_ids}))
+        ends = _end_offsets(reader, sorted({letter_id.topic_partition for letter_id in letter_ids}))
         for letter_id in letter_ids:
             yield Letter.of(_one(reader, letter_id, ends))
     finally:
@@ -99,6 +101,17 @@ def _one(reader: TableReader, letter_id: LetterId, ends: Mapping[Partition, int]
         finally:
             reader.stop([partition])
     raise LetterNotFound(f"There is no dead letter {letter_id}: see `onhand dlq list`.")
+
+
+def _end_offsets(reader: TableReader, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            return reader.end_offsets(partitions)
+        except RetriableLogError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_PAUSE_SECONDS)
 
 
 def _positions(reader: TableReader, partitions: set[Partition]) -> dict[Partition, int]:

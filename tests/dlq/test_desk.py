@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -14,8 +14,10 @@ from streams.dlq.letters import SOURCE_OF, InvalidLetterId, Letter, LetterId
 from streams.dlq.mending import InvalidMend, mended
 from streams.dlq.reading import LetterNotFound, MissingTopic, fetch
 from streams.dlq.selection import Selection, UnknownTopic, dead_letter_topics, select
-from streams.engine.errors import AbortableLogError, FencedError
+from streams.engine.errors import AbortableLogError, FencedError, RetriableLogError
+from streams.engine.log import Partition
 from streams.engine.memory_log import MemoryCluster, MemoryLog, MemoryRecord, Process, SimulatedCrash
+from streams.engine.memory_log.reader import MemoryReader
 from streams.engine.partitioner import partition_for
 from streams.settings import Settings
 from streams.topology import DEAD_LETTER_DECISIONS
@@ -261,6 +263,22 @@ def test_letter_that_is_not_there_is_named(cluster: MemoryCluster) -> None:
     for missing in (LetterId("stock-sales-dlq", 0, 1), LetterId("stock-sales-dlq", 9, 0)):
         with pytest.raises(LetterNotFound, match=str(missing)):
             list(fetch(MemoryLog(cluster), [missing]))
+
+
+def test_partition_between_leaders_is_asked_again(
+    cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after its topics were made, or during a failover, a cluster needs a moment to answer."""
+    letter_id = bury(cluster)
+    answer, refusals = MemoryReader.end_offsets, iter([RetriableLogError("no leader")] * 2)
+
+    def end_offsets(self: MemoryReader, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        for refusal in refusals:
+            raise refusal
+        return dict(answer(self, partitions))
+
+    monkeypatch.setattr(MemoryReader, "end_offsets", end_offsets)
+    assert open_letters(cluster) == [letter_id]
 
 
 def test_missing_topics_are_told() -> None:
