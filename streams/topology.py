@@ -147,13 +147,20 @@ def dead_letter_topic(source: Topic) -> Topic:
     )
 
 
+def egress_dead_letter_topic(channel_id: str) -> Topic:
+    """Return the topic where availability ends that a channel could not be given, bytes as they came."""
+    return dead_letter_topic(availability_topic(channel_id))
+
+
 def all_topics(channel_ids: Iterable[str]) -> tuple[Topic, ...]:
     """Return every topic of an installation with these channels, inputs first."""
+    channel_ids = tuple(channel_ids)
     return (
         *INPUTS,
         *OUTPUTS,
         *(availability_topic(channel_id) for channel_id in channel_ids),
         *(retry_topic(topic) for topic in INPUTS),
         *(dead_letter_topic(topic) for topic in INPUTS),
+        *(egress_dead_letter_topic(channel_id) for channel_id in channel_ids),
         *INTERNAL,
     )

@@ -1,0 +1,1 @@
+"""HTTP sink: delivers availability to any channel that takes JSON over HTTP; README.md is its contract."""

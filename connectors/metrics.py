@@ -1,0 +1,50 @@
+"""
+Every metric of the connectors: a closed list, so that dashboards never meet a stranger.
+
+Units are in the names, as Prometheus wants them. No metric has a label by SKU: a shop has too many of them.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+LATENCY_BUCKETS_SECONDS = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    300.0,
+    3600.0,
+)
+
+# Delivery of availability to channels --------------------------------------------------------------------
+
+DELIVERIES = Counter(
+    "onhand_deliveries",
+    "Availability values by channel and outcome: delivered, superseded, dead_lettered, tombstone.",
+    ("channel", "outcome"),
+)
+DELIVERY_LATENCY = Histogram(
+    "onhand_delivery_latency_seconds",
+    "From an availability emitted to the channel's confirmation.",
+    ("channel",),
+    buckets=LATENCY_BUCKETS_SECONDS,
+)
+REQUESTS = Counter(
+    "onhand_delivery_requests",
+    "Requests to a channel by result: accepted, refused, throttled, unavailable.",
+    ("channel", "result"),
+)
+WAITING = Gauge("onhand_delivery_waiting", "SKUs whose latest value waits for delivery.", ("channel",))
+CIRCUIT_OPEN = Gauge(
+    "onhand_delivery_circuit_open",
+    "1 while a channel has failed so often that it is left alone.",
+    ("channel",),
+)
