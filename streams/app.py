@@ -105,7 +105,7 @@ class StockWorker:
         app.agent(channel, name="stock")(agent_of(agent.apply))
         pump = Pump(self._engine, channel, self._refresh_state, end_process)
 
-        @app.task
+        @app.task  # type: ignore[untyped-decorator] # Faust's decorators are untyped.
         async def feed() -> None:
             app.flow_control.resume()  # Faust resumes it at its own consumer's assignment, which never comes.
             await app.add_runtime_dependency(pump)

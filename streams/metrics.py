@@ -9,6 +9,8 @@ from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from functools import partial
+
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import CollectorRegistry
@@ -112,9 +114,7 @@ class Sources:
         for source_id, occurred_at in latest.items():
             known = self._latest.get(source_id)
             if known is None and len(self._latest) < SOURCES_SHOWN:
-                SOURCE_STALENESS.labels(source_id).set_function(
-                    lambda name=source_id: self._age_seconds(name)
-                )
+                SOURCE_STALENESS.labels(source_id).set_function(partial(self._age_seconds, source_id))
             if known is not None or len(self._latest) < SOURCES_SHOWN:
                 self._latest[source_id] = max(known or 0, occurred_at)
 

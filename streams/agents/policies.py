@@ -11,6 +11,10 @@ PLANS_KEPT = 50_000  # Resolved plans of SKUs with a policy of their own.
 _ANY = policy.ANY.encode()
 
 
+def _read(encoded: bytes) -> StockPolicySet:
+    return codec.read_policy(topology.STOCK_POLICIES.name, encoded)
+
+
 class PolicyBook:
     """All policy documents, encoded until they are needed; one for every SKU and those for single SKUs."""
 
@@ -24,8 +28,11 @@ class PolicyBook:
         return bool(self._encoded)
 
     def take(self, key: bytes, encoded: bytes | None) -> bool:
-        """Take a document of the topic of policies in force; return False when it changes nothing."""
-        if encoded is None or self._encoded.get(key) == encoded:
+        """Take a policy in force; return False when it changes nothing, because it is known or an older one."""
+        if encoded is None:
+            return False
+        known = self.document(key)
+        if known is not None and not _read(encoded).supersedes(known):
             return False
         self._encoded[key] = encoded
         self._plans.clear() if key == _ANY else self._plans.pop(key, None)
@@ -35,7 +42,7 @@ class PolicyBook:
     def document(self, key: bytes) -> StockPolicySet | None:
         """Return the document under a key."""
         encoded = self._encoded.get(key)
-        return None if encoded is None else codec.read_policy(topology.STOCK_POLICIES.name, encoded)
+        return None if encoded is None else _read(encoded)
 
     def plan(self, key: bytes) -> Plan:
         """Return a SKU's rules, resolved."""

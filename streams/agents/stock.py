@@ -25,6 +25,7 @@ from streams.engine.log import Record
 from streams.engine.partitioner import partition_for
 from streams.engine.seen import Verdict, content_hash, identity_hash
 from streams.engine.table import Table
+from streams.engine.wire import HEADER_BYTES
 from streams.settings import Catalogue, Settings
 
 FORWARDED_FROM = "onhand-forwarded-from"
@@ -83,8 +84,10 @@ class StockAgent:
 
     def take_global(self, record: Record) -> None:
         """Take a policy in force; the SKUs that it concerns are re-evaluated between batches."""
-        key = record.key() or b""
-        if not self._policies.take(key, record.value()):
+        self._take_policy(record.key() or b"", record.value())
+
+    def _take_policy(self, key: bytes, encoded: bytes | None) -> None:
+        if not self._policies.take(key, encoded):
             return
         if key == policies.ANY.encode():
             for partition in self._owned:
@@ -125,11 +128,14 @@ class StockAgent:
         self._refusals: Counter[tuple[str, str, str]] = Counter()
         self._sources: dict[str, int] = {}
         self._oversold_units = 0
-        self._accepted: dict[bytes, policies.StockPolicySet] = {}
+        self._accepted: dict[bytes, tuple[policies.StockPolicySet, bytes]] = {}
 
     def _committed(self, reevaluated: list[tuple[int, bytes]]) -> None:
         for item in reevaluated:
             self._stale.pop(item, None)
+        # At once, not when the global topic brings it back: the next batch may hold an older policy.
+        for key, (_, encoded) in self._accepted.items():
+            self._take_policy(key, encoded)
         self._monitor.events(self._outcomes)
         self._monitor.refused(self._refusals)
         self._monitor.sources(self._sources)
@@ -147,19 +153,19 @@ class StockAgent:
         event, envelope_end = codec.read_event(topic, data)
         assert data is not None, "read_event refuses null values"
         key = self._checked_key(record, event.sku)
+        validation.check(event, self._batch.now)
         stock = self._levels.get(partition, key)
         if stock is None:
             if self._forward(record, key):
                 return
             stock = self._new_stock(event)
-        validation.check(event, self._batch.now)
         verdict = self._verdict(record, event.source_id, event.event_id, data)
         if verdict is Verdict.DUPLICATE:
             level = stock.level(event.location_id)
             outcome = fold.Outcome(stock, None, level, level, fold.DUPLICATE)
         else:
             outcome = self._fold(partition, key, stock, event)
-        self._record_movement(partition, key, data[codec.HEADER_BYTES : envelope_end], event, outcome)
+        self._record_movement(partition, key, data[HEADER_BYTES:envelope_end], event, outcome)
         self._outcomes[topic, outcome.outcome] += 1
         if event.occurred_at > self._sources.get(event.source_id, 0):
             self._sources[event.source_id] = event.occurred_at
@@ -223,8 +229,16 @@ class StockAgent:
                 self._lines.put(partition, line_key, None if outcome.line.settled else outcome.line)
                 if alert := alerts.over_shipment(line, outcome.line, event):
                     self._raise_alert(partition, key, outcome.stock, alert)
-        self._levels.put(partition, key, outcome.stock)
+        if outcome.outcome is fold.APPLIED:
+            if len(outcome.stock.locations) > len(stock.locations):
+                outcome = self._with_new_location(key, event, outcome)
+            self._levels.put(partition, key, outcome.stock)
         return outcome
+
+    def _with_new_location(self, key: bytes, event: StockEvent, outcome: fold.Outcome) -> fold.Outcome:
+        """Keep a new location's safety stock back at once: the next order in the same batch asks for it."""
+        stock = availability.with_safety_stock(outcome.stock, self._policies.plan(key))
+        return outcome._replace(stock=stock, after=stock.level(event.location_id))
 
     def _record_movement(
         self, partition: int, key: bytes, envelope: bytes, event: StockEvent, outcome: fold.Outcome
@@ -279,8 +293,10 @@ class StockAgent:
         verdict = self._verdict(record, policy.source_id, policy.event_id, data)
         if verdict is Verdict.DUPLICATE:
             outcome = fold.DUPLICATE
-        elif policy.supersedes(self._accepted.get(key) or self._policies.document(key)):
-            self._accepted[key] = policy
+        elif policy.supersedes(
+            self._accepted[key][0] if key in self._accepted else self._policies.document(key)
+        ):
+            self._accepted[key] = policy, data
             self._batch.emit(IN_FORCE, record.partition(), key, data)
             outcome = fold.APPLIED
         else:
@@ -304,12 +320,12 @@ class StockAgent:
     def _tell_channels(self) -> None:
         """Bring every touched SKU's policy and availability up to date; emit what is new."""
         now, levels = self._batch.now, self._levels
-        for partition, key, stock in list(levels.written()):
-            if stock is None:
+        for partition, key, written in list(levels.written()):
+            if written is None:
                 continue
             before = levels.committed(partition, key)
             plan = self._policies.plan(key)
-            stock = self._under_plan(stock, plan, before)
+            stock = self._under_plan(written, plan, before)
             if before is not None and stock[1] == before[1]:
                 levels.unput(partition, key)
                 continue
@@ -322,10 +338,10 @@ class StockAgent:
                 self._alert_oversell(partition, key, before, stock)
 
     def _under_plan(self, stock: Stock, plan: policies.Plan, before: Stock | None) -> Stock:
-        """Return the stock with its safety stock; a re-evaluation that changes something is a version of its own."""
+        """Return the stock with its safety stock; a re-evaluation that changes something is a new version."""
         stock = availability.with_safety_stock(stock, plan)
         unchanged_version = before is not None and before.version == stock.version
-        if unchanged_version and (stock is not before or availability.told(stock, plan)[1]):
+        if unchanged_version and (stock != before or availability.told(stock, plan)[1]):
             return stock._replace(version=stock.version + 1)
         return stock
 

@@ -1,7 +1,6 @@
 """The one command, `onhand`: registers every command and turns errors into sentences."""
 
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -30,14 +29,14 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - typer's callback signature.
+def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"onhand {__version__}")
         raise typer.Exit
 
 
 def _about(
-    _version_option: bool = typer.Option(  # noqa: FBT001 - typer's way to declare a flag.
+    _version_option: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
@@ -62,7 +61,7 @@ def build(wanted: str | None) -> typer.Typer:
     return app
 
 
-def _load(module: str, attribute: str) -> Callable[..., Any] | Any:
+def _load(module: str, attribute: str) -> Any:
     return getattr(import_module(module), attribute)
 
 

@@ -1,9 +1,9 @@
 """
-What each channel may sell of a SKU (semantics 9):
+What each channel may sell of a SKU (semantics 9).
 
     location_n   = max(0, available at n)
-    pool_c       = max(0, Σ location_n over c's locations − Σ ring-fences of all channels − network_safety)
-    available_to_sell_c = min(cap_c, max(0, floor(pool_c × share_c) − buffer_c) + ring_fence_c)
+    pool_c       = max(0, Σ location_n over c's locations - Σ ring-fences of all channels - network_safety)
+    available_to_sell_c = min(cap_c, max(0, floor(pool_c * share_c) - buffer_c) + ring_fence_c)
 
 A location's deficit never hides another location's stock, and no channel is ever told less than zero.
 """

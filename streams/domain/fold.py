@@ -102,7 +102,7 @@ def apply(stock: Stock, event: StockEvent, line: OpenLine | None = None) -> Outc
     if line is not None:
         line, locations = _count_in(line, event, locations)
     sku, version, _, availability, occurred_at, updated_at = stock
-    latest = event.occurred_at if event.occurred_at > occurred_at else occurred_at
+    latest = max(occurred_at, event.occurred_at)
     changed = Stock(sku, version + 1, locations, availability, latest, updated_at)
     return Outcome(changed, line, before, level if line is None else changed.level(level.location_id))
 

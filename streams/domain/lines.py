@@ -66,14 +66,24 @@ def line_of(event: StockEvent) -> OpenLine | None:
     return None
 
 
+def _opened(line: OpenLine, event: OrderPlaced | TransferShipped | InboundAnnounced) -> OpenLine:
+    """Return the line opened further; the latest opening tells when, whichever arrives last."""
+    eta = event.eta if isinstance(event, InboundAnnounced) else None
+    opened_at, eta = max((event.occurred_at, eta), (line.opened_at or 0, line.eta), key=_openings_order)
+    return line._replace(opened=line.opened + event.quantity, opened_at=opened_at, eta=eta)
+
+
+def _openings_order(opening: tuple[int, int | None]) -> tuple[int, int]:
+    opened_at, eta = opening
+    return opened_at, eta or 0
+
+
 def after(line: OpenLine, event: StockEvent) -> OpenLine:
     """Return the line with an event counted in."""
     quantity = event.quantity
     match event:
-        case OrderPlaced() | TransferShipped():
-            return line._replace(opened=line.opened + quantity, opened_at=event.occurred_at)
-        case InboundAnnounced():
-            return line._replace(opened=line.opened + quantity, opened_at=event.occurred_at, eta=event.eta)
+        case OrderPlaced() | TransferShipped() | InboundAnnounced():
+            return _opened(line, event)
         case OrderShipped() | GoodsReceived() | TransferReceived():
             return line._replace(fulfilled=line.fulfilled + quantity)
         case OrderCancelled() | InboundCancelled():

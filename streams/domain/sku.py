@@ -15,8 +15,9 @@ def normalise_sku(text: str) -> str:
     """
     Return the one spelling of a SKU: Unicode NFC, no white space around it, case kept.
 
-    Idempotent: a normalised SKU comes back as it is. Raises InvalidSku when nothing is left, when it holds a control character, when it takes
-    more than MAX_SKU_BYTES as UTF-8, or when it can't be UTF-8 at all (lone surrogates).
+    Idempotent: a normalised SKU comes back as it is. Raises InvalidSku when nothing is left, when it holds a
+    control character, when it takes more than MAX_SKU_BYTES as UTF-8, or when it can't be UTF-8 at all (lone
+    surrogates).
     """
     sku = text.strip() if text.isascii() else normalize("NFC", text).strip()
     if not sku:

@@ -24,7 +24,11 @@ def check(event: StockEvent, now: int) -> None:
         )
     if not (event.event_id and event.source_id and event.location_id):
         raise GiveUp(Reason.INVALID_IDENTITY, "event_id, source_id and location_id must not be empty")
-    if len(event.event_id) + len(event.source_id) + len(event.location_id) > MAXIMUM_ID_CHARACTERS:
+    channel_id = event.channel_id or ""
+    if (
+        len(event.event_id) + len(event.source_id) + len(event.location_id) + len(channel_id)
+        > MAXIMUM_ID_CHARACTERS
+    ):
         raise GiveUp(
             Reason.INVALID_IDENTITY, f"the ids have more than {MAXIMUM_ID_CHARACTERS} characters together"
         )

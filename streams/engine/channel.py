@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import faust
+from faust.app.base import BootStrategy
 from mode import Service
 
 from streams.engine.batch import Batch
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.25  # How long the pump waits for a first record; a shutdown waits no longer either.
 
 
-class WithoutKafka(faust.App.BootStrategy):  # type: ignore[misc] # Faust's nested class is untyped.
+class WithoutKafka(BootStrategy):
     """
     Boot without Faust's consumer, producer and tables.
 
@@ -35,7 +36,7 @@ class WithoutKafka(faust.App.BootStrategy):  # type: ignore[misc] # Faust's nest
     enable_kafka_producer = False
 
 
-class StockApp(faust.App):  # type: ignore[misc] # Faust's App is untyped.
+class StockApp(faust.App):
     """A Faust app whose agents read from channels only."""
 
     BootStrategy = WithoutKafka
@@ -61,7 +62,7 @@ class Delivery:
         await self._done
 
 
-class Pump(Service):  # type: ignore[misc] # mode's Service is untyped.
+class Pump(Service):
     """
     Feeds a channel with the engine's batches and commits each when the agent is done with it.
 
@@ -84,7 +85,7 @@ class Pump(Service):  # type: ignore[misc] # mode's Service is untyped.
         # One thread, so that rebalance callbacks always run where the batches are taken and committed.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
 
-    @Service.task  # type: ignore[untyped-decorator] # mode's decorators are untyped.
+    @Service.task
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         try:

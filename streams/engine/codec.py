@@ -369,8 +369,9 @@ def compile_writer(
     Return a function of the record's fields, in order, that gives header and encoded record.
 
     The first `spliced` fields are handed over as one argument, already encoded, and so are the last `trailing`
-    ones; fields in constants are no arguments at all. Nested records are given as tuples in field order. Raises ConfigurationError for a schema
-    that can't be compiled; the writer itself raises what Python raises for a value of another type.
+    ones; fields in constants are no arguments at all. Nested records are given as tuples in field order. Raises
+    ConfigurationError for a schema that can't be compiled; the writer itself raises what Python raises for a
+    value of another type.
     """
     compiler, constants = _WriterCompiler(), constants or {}
     compiler.named[schema["name"]] = schema

@@ -32,8 +32,13 @@ GLOBAL_POLL_RECORDS = 10_000
 class Processor(Protocol):
     """What an agent does with batches; it owns the tables that the engine restores and commits."""
 
-    tables: Sequence[Table[Any]]
-    global_topics: Sequence[str]
+    @property
+    def tables(self) -> Sequence[Table[Any]]:
+        """The tables that the engine restores, commits and drops."""
+
+    @property
+    def global_topics(self) -> Sequence[str]:
+        """Topics that every worker reads whole."""
 
     @property
     def pending(self) -> bool:
@@ -86,7 +91,7 @@ class Engine:
     now gives milliseconds since 1970, clock gives monotonic seconds. Any FatalLogError means: end the process.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts are wired in one place, streams/app.py.
+    def __init__(
         self,
         log: Log,
         config: EngineConfig,

@@ -16,11 +16,10 @@ from confluent_kafka import (
     IsolationLevel,
     KafkaError,
     KafkaException,
-    Message,
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # documented, not listed.
 
 from streams.engine.errors import (
     AbortableLogError,
@@ -140,17 +139,17 @@ class KafkaGroupConsumer:
         self._consumer.subscribe(list(topics), on_assign=assign, on_revoke=revoke, on_lost=lose)
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
-        first = self._consumer.poll(timeout_seconds)
+        first: Any = self._consumer.poll(timeout_seconds)
         if first is None:
             return ()
-        messages = [first]
+        messages: list[Any] = [first]
         if max_records > 1:
             rebalances = self._rebalances
             messages += self._consumer.consume(max_records - 1, 0)
             if rebalances != self._rebalances:
                 self._start_over()
                 return ()
-        if any([message.error() for message in messages]):
+        if any(message.error() for message in messages):
             return self._without_errors(messages)
         return messages
 
@@ -166,7 +165,7 @@ class KafkaGroupConsumer:
         self._consumer.pause(_topic_partitions(self._paused))
 
     @staticmethod
-    def _without_errors(messages: list[Message]) -> list[Message]:
+    def _without_errors(messages: list[Any]) -> list[Any]:
         for message in messages:
             error = message.error()
             # A fatal error can arrive as a message; a worker that ignores it idles for ever (design D2).
@@ -178,7 +177,8 @@ class KafkaGroupConsumer:
         return [message for message in messages if message.error() is None]
 
     def group_metadata(self) -> GroupMetadata:
-        return self._consumer.consumer_group_metadata()
+        metadata: GroupMetadata = self._consumer.consumer_group_metadata()
+        return metadata
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         paused = list(partitions)
@@ -302,8 +302,9 @@ class KafkaTableReader:
     def end_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         if not partitions:
             return {}
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         futures = self._admin.list_offsets(
-            {partition: OffsetSpec.latest() for partition in _topic_partitions(partitions)},
+            {partition: latest for partition in _topic_partitions(partitions)},
             isolation_level=IsolationLevel.READ_UNCOMMITTED,
             request_timeout=REQUEST_SECONDS,
         )
@@ -328,7 +329,7 @@ class KafkaTableReader:
             return ()
         return self._take(self._consumer.consume(max_records, timeout_seconds))
 
-    def _take(self, messages: list[Message]) -> list[Record]:
+    def _take(self, messages: list[Any]) -> list[Record]:
         """Keep the records and note how far each partition has been read."""
         records: list[Record] = []
         positions = self._positions
@@ -354,7 +355,7 @@ class KafkaTableReader:
         reader = self._reading("read_uncommitted")
         try:
             reader.assign([TopicPartition(*partition, offset)])
-            messages = reader.consume(OPEN_WRITER_RECORDS, 1.0)
+            messages: list[Any] = reader.consume(OPEN_WRITER_RECORDS, 1.0)
             return [message for message in messages if message.error() is None]
         finally:
             reader.close()

@@ -123,14 +123,15 @@ class Restorer:
 
     def _finish(self, reached: list[Partition]) -> list[Restored]:
         self.reader.stop(reached)
-        done: list[Restored] = []
         records: dict[int, int] = {}
         started: dict[int, float] = {}
         for topic, number in reached:
             progress = self._progress.pop((topic, number))
             records[number] = records.get(number, 0) + progress.records
             started[number] = progress.started_at
-        for number in records:
-            if not self.is_restoring(number):
-                done.append(Restored(number, records[number], self.clock() - started[number]))
-        return done
+        now = self.clock()
+        return [
+            Restored(number, count, now - started[number])
+            for number, count in records.items()
+            if not self.is_restoring(number)
+        ]

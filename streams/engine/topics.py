@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined] # documented, not listed.
 
 from streams.engine.errors import ConfigurationError
 
