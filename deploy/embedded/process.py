@@ -20,6 +20,8 @@ TETHER = Path(__file__).with_name("tether.py")
 KILL_WAIT_SECONDS = 10.0
 # How much of a log's end is read to quote a failure's last words: Kafka writes some 30 KB after them.
 LOG_TAIL_BYTES = 131_072
+# A child that crashes for days must not fill the disk: a longer log is set aside at the next start, once.
+LOG_MAXIMUM_BYTES = 50_000_000
 
 TetherMode = Literal["prctl", "lifeline"]
 _Call = Callable[[], "subprocess.Popen[bytes]"]
@@ -121,6 +123,7 @@ def _spawn(
     tied = [sys.executable, "-I", "-S", str(TETHER), tether, str(os.getpid()), str(lifeline), *command]
     try:
         log_path.parent.mkdir(parents=True, exist_ok=True)
+        _set_aside_if_long(log_path)
         log = log_path.open("ab")
     except OSError as error:
         raise DataDirectoryError(f"Cannot write the log {log_path}: {error.strerror}.") from error
@@ -135,6 +138,11 @@ def _spawn(
             start_new_session=True,
             pass_fds=(lifeline,) if tether == "lifeline" else (),
         )
+
+
+def _set_aside_if_long(log_path: Path) -> None:
+    if log_path.exists() and log_path.stat().st_size > LOG_MAXIMUM_BYTES:
+        log_path.replace(log_path.with_name(f"{log_path.name}.1"))
 
 
 class _Starter:

@@ -128,3 +128,13 @@ def test_log_that_cannot_be_written_is_one_clear_sentence(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataDirectoryError, match="Cannot write the log"):
         start_child("sleeper", SLEEP, tmp_path / "file" / "log")
+
+
+def test_long_log_is_set_aside_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that is restarted for days keeps two bounded logs, the present and the one before."""
+    monkeypatch.setattr("deploy.embedded.process.LOG_MAXIMUM_BYTES", 3)
+    for word in ("first", "second", "third"):
+        child = start_child("talker", ["echo", word], tmp_path / "log")
+        assert child.wait(DEATH_SECONDS) == 0
+    assert (tmp_path / "log").read_text() == "third\n"
+    assert (tmp_path / "log.1").read_text() == "second\n"
