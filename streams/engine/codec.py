@@ -23,6 +23,7 @@ Writer = Callable[..., bytes]
 _MAXIMUM_VARINT_BYTES = 10  # 64 bits in groups of 7.
 _SMALL = 8192  # Integers below this, either sign, are looked up: two bytes at the most.
 _PAIR = 1 << 14
+_SYMBOLS = 64  # Of an enum: the index of each takes one byte.
 
 
 class MalformedRecord(ValueError):
@@ -216,10 +217,12 @@ class _ReaderCompiler:
     def _enum(self, schema: Any, depth: int) -> str:
         variable = self.source.fresh()
         symbols = self.source.constant(tuple(schema["symbols"]))
+        if len(schema["symbols"]) > _SYMBOLS:
+            raise ConfigurationError(f"enum {schema['name']} has more than {_SYMBOLS} symbols")
         self.source.add(
             depth,
             "n = data[i]; i += 1",
-            "if n & 0x81: raise _malformed('an enum has no such symbol')",
+            f"if n & 1 or n >= {2 * len(schema['symbols'])}: raise _malformed('an enum has no such symbol')",
             f"{variable} = {symbols}[n >> 1]",
         )
         return variable
@@ -271,6 +274,8 @@ def compile_reader(
     source.add(0, "def read(data, i):")
     source.add(1, "size = len(data)")
     compiler.named[schema["name"]] = schema
+    if mark_after is not None and mark_after not in {field["name"] for field in schema["fields"]}:
+        raise ConfigurationError(f"{schema['name']} has no field {mark_after} to mark")
     built = compiler.record(schema, 1, mark_after)
     source.add(1, "if i != size: raise _malformed('bytes are missing or left over')")
     source.add(1, f"return {built}" + (", mark" if mark_after else ""))
@@ -305,8 +310,10 @@ class _WriterCompiler:
             self.pending += string(value)
         elif _kind(schema) == "enum":
             self.pending += varint(schema["symbols"].index(value))
+        elif _kind(schema) in {"int", "long"}:
+            self.pending += varint(value)
         else:
-            self.pending += varint(int(value))
+            raise ConfigurationError(f"a constant of type {_kind(schema)} can't be compiled")
 
     def value(self, schema: Any, variable: str, depth: int) -> None:
         schema = _resolve(schema, self.named)

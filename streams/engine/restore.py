@@ -54,6 +54,7 @@ class Restorer:
     end_writers: Callable[[Partition, Sequence[Record]], None]
     _progress: dict[Partition, _Progress] = field(default_factory=dict)
     _parked: dict[Partition, int] = field(default_factory=dict)
+    _taken: dict[int, int] = field(default_factory=dict)
 
     def begin(self, partitions: Iterable[int]) -> None:
         """Start to restore partition numbers, each from where it was parked, else from the start."""
@@ -80,6 +81,7 @@ class Restorer:
         self.reader.stop([partition for partition in gone if self._progress.pop(partition, None)])
         for partition in gone:
             self._parked.pop(partition, None)
+            self._taken.pop(partition[1], None)
 
     def is_restoring(self, partition: int) -> bool:
         """Return True while a partition number is not up to date."""
@@ -123,15 +125,14 @@ class Restorer:
 
     def _finish(self, reached: list[Partition]) -> list[Restored]:
         self.reader.stop(reached)
-        records: dict[int, int] = {}
         started: dict[int, float] = {}
         for topic, number in reached:
             progress = self._progress.pop((topic, number))
-            records[number] = records.get(number, 0) + progress.records
+            self._taken[number] = self._taken.get(number, 0) + progress.records
             started[number] = progress.started_at
         now = self.clock()
         return [
-            Restored(number, count, now - started[number])
-            for number, count in records.items()
+            Restored(number, self._taken.pop(number), now - started_at)
+            for number, started_at in started.items()
             if not self.is_restoring(number)
         ]

@@ -39,6 +39,7 @@ class Table(Generic[Value]):
         self._decoded: dict[int, dict[bytes, Value]] = {}
         self._written: dict[int, dict[bytes, Value | None]] = {}
         self._groups: dict[int, dict[bytes, dict[bytes, None]]] = {}
+        self._groups_written: dict[int, dict[bytes, dict[bytes, None]]] = {}
         self._flushed: list[tuple[int, bytes, Value | None, bytes | None]] = []
 
     def open(self, partition: int) -> None:
@@ -47,10 +48,11 @@ class Table(Generic[Value]):
         self._decoded.setdefault(partition, {})
         self._written.setdefault(partition, {})
         self._groups.setdefault(partition, {})
+        self._groups_written.setdefault(partition, {})
 
     def drop(self, partition: int) -> None:
         """Forget a partition."""
-        for held in (self._encoded, self._decoded, self._written, self._groups):
+        for held in (self._encoded, self._decoded, self._written, self._groups, self._groups_written):
             held.pop(partition, None)
 
     def restore(self, partition: int, key: bytes, encoded: bytes | None) -> None:
@@ -84,6 +86,8 @@ class Table(Generic[Value]):
     def put(self, partition: int, key: bytes, value: Value | None) -> None:
         """Write into the batch's write set; None deletes."""
         self._written[partition][key] = value
+        if self._group_of is not None:
+            self._groups_written[partition].setdefault(self._group_of(key), {})[key] = None
 
     def unput(self, partition: int, key: bytes) -> None:
         """Take a key out of the batch's write set: it has not changed after all."""
@@ -98,8 +102,7 @@ class Table(Generic[Value]):
     def group(self, partition: int, group: bytes) -> list[Value]:
         """Return the values of a group, what this batch wrote included."""
         keys = dict(self._groups[partition].get(group, ()))
-        if self._group_of is not None:
-            keys.update((key, None) for key in self._written[partition] if self._group_of(key) == group)
+        keys.update(self._groups_written[partition].get(group, ()))
         return [value for key in keys if (value := self.get(partition, key)) is not None]
 
     def keys(self, partition: int) -> list[bytes]:
@@ -129,8 +132,9 @@ class Table(Generic[Value]):
     def discard(self) -> None:
         """Forget the write set."""
         self._flushed.clear()
-        for values in self._written.values():
-            values.clear()
+        for written in (self._written, self._groups_written):
+            for values in written.values():
+                values.clear()
 
     def __len__(self) -> int:
         return sum(len(values) for values in self._encoded.values())
