@@ -1,0 +1,121 @@
+"""Comparing one partition's recomputed stock with what was published of it."""
+
+from typing import Any, Protocol
+
+from streams.verify.ledger import Ledger
+from streams.verify.policies import PolicyBook
+from streams.verify.report import Kind, Report
+from streams.verify.stock import FIGURES, Fold, SkuStock
+
+ALL_FIGURES = (*FIGURES, "held", "safety_stock")
+VIEW_CHUNK_SKUS = 1_000  # Asked of the view at once.
+
+Values = dict[str, dict[str, Any]]
+
+
+class View(Protocol):
+    """The read view, as far as verification asks it."""
+
+    def entries(self, topic: str, skus: list[str]) -> list[dict[str, Any] | None]:
+        """Return the records that the view shows for SKUs, in their order."""
+
+    def size(self, topic: str) -> int:
+        """Return how many SKUs the view shows for a topic."""
+
+
+def compare_table(levels: Values, fold: Fold, policies: PolicyBook, report: Report) -> None:
+    """Compare the table with the recomputed stock of every SKU in either."""
+    nothing = SkuStock()
+    for sku in levels.keys() | fold.skus.keys():
+        level = levels.get(sku)
+        if level is None:
+            report.add(Kind.TABLE, sku, "is not in the table")
+            continue
+        stock = fold.skus.get(sku, nothing)
+        compare_locations(sku, level, stock, policies, report)
+        if stock.applied and level["occurred_at"] != stock.latest:
+            report.add(Kind.TABLE, sku, "occurred_at", stock.latest, level["occurred_at"])
+        too_low = level["version"] < stock.applied
+        if too_low or (not len(policies) and level["version"] != stock.applied):
+            report.add(
+                Kind.VERSION, sku, "version in the table, by events applied", stock.applied, level["version"]
+            )
+
+
+def compare_locations(
+    sku: str, level: dict[str, Any], stock: SkuStock, policies: PolicyBook, report: Report
+) -> None:
+    """Compare a SKU's figures at every location; one that is not listed has zeros."""
+    listed = {location["location_id"]: location for location in level["locations"]}
+    if list(listed) != sorted(listed) or len(listed) != len(level["locations"]):
+        report.add(Kind.TABLE, sku, "locations are not in order, or one is listed twice")
+    for location_id in listed.keys() | stock.locations.keys():
+        figures = stock.locations.get(location_id, (0, 0, 0, 0))
+        expected = dict(zip(FIGURES, figures, strict=True))
+        expected |= {"held": 0, "safety_stock": policies.safety_stock(sku, location_id)}
+        found = listed.get(location_id)
+        if found is None and not any(figures):
+            continue
+        for name in ALL_FIGURES:
+            figure = 0 if found is None else found[name]
+            if figure != expected[name]:
+                report.add(Kind.TABLE, sku, f"{name} at {location_id}", expected[name], figure)
+
+
+def compare_ledger(levels: Values, ledger: Ledger, report: Report) -> None:
+    """Compare where the ledger ends with the table's on_hand."""
+    for (sku, location_id), on_hand in ledger.on_hand.items():
+        level = levels.get(sku, {"locations": []})
+        found = next((at["on_hand"] for at in level["locations"] if at["location_id"] == location_id), 0)
+        if found != on_hand:
+            what = f"on_hand at {location_id}, where the ledger ends"
+            report.add(Kind.LEDGER_GAP, sku, what, on_hand, found)
+
+
+def compare_availability(
+    levels: Values, told: dict[str, Values], policies: PolicyBook, report: Report
+) -> None:
+    """
+    Compare what each channel was told with what follows from the table's figures and the policies.
+
+    The table's figures are compared on their own, so that one mistake is not reported twice.
+    """
+    for sku, level in levels.items():
+        expected = policies.availability(sku, level["locations"], told)
+        in_table = {entry["channel_id"]: entry for entry in level["availability"]}
+        for channel_id, units in expected.items():
+            entry = told[channel_id].get(sku)
+            where = f"{sku} in {channel_id}"
+            if entry is None:
+                report.add(Kind.AVAILABILITY, where, "the channel was never told", units)
+                continue
+            if entry["channel_id"] != channel_id or entry["available_to_sell"] != units:
+                report.add(Kind.AVAILABILITY, where, "available_to_sell", units, entry["available_to_sell"])
+            kept = in_table.get(channel_id)
+            if kept is None or (kept["available_to_sell"], kept["version"]) != (
+                entry["available_to_sell"],
+                entry["version"],
+            ):
+                report.add(
+                    Kind.AVAILABILITY, where, "what the table says that the channel was told", entry, kept
+                )
+            if entry["version"] > level["version"]:
+                report.add(Kind.VERSION, where, "version", f"<= {level['version']}", entry["version"])
+    for channel_id, values in told.items():
+        for sku in values.keys() - levels.keys():
+            report.add(
+                Kind.AVAILABILITY, f"{sku} in {channel_id}", "was told, but the table does not know the SKU"
+            )
+
+
+def compare_view(topic: str, published: Values, view: View, report: Report) -> None:
+    """Compare the view's entries of a topic with the last records in it."""
+    skus = list(published)
+    for start in range(0, len(skus), VIEW_CHUNK_SKUS):
+        chunk = skus[start : start + VIEW_CHUNK_SKUS]
+        for sku, found in zip(chunk, view.entries(topic, chunk), strict=True):
+            report.counts["view_entries"] += 1
+            if found != published[sku]:
+                version = None if found is None else found.get("version")
+                what = f"entry of {topic} is missing or not the last record; versions"
+                report.add(Kind.VIEW, sku, what, published[sku]["version"], version)

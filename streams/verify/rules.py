@@ -1,0 +1,108 @@
+"""When an input record is bad: verification's own reading of semantics 2, 7 and 9."""
+
+from typing import Any
+from unicodedata import category, normalize
+
+from streams.verify.decoding import Undecodable, decode, record_of
+
+YEAR_2000_MS = 946_684_800_000
+FUTURE_TOLERANCE_MS = 5 * 60 * 1000
+QUANTITY_MAXIMUM = 1_000_000_000
+SKU_BYTES_MAXIMUM = 200
+IDS_CHARACTERS_MAXIMUM = 512
+WHOLE_BASIS_POINTS = 10_000
+
+ENVELOPE = ("event_id", "source_id", "sku", "location_id", "channel_id", "quantity", "occurred_at")
+REFERENCES = ("order_id", "hold_id", "inbound_id", "transfer_id", "to_location_id", "from_location_id")
+POLICY_RECORD = "StockPolicySet"
+
+
+class Event:
+    """One input record that could be decoded; problems are the reasons for which it may be refused."""
+
+    __slots__ = ("problems", "record", "value")
+
+    def __init__(self, record: str, value: dict[str, Any], problems: frozenset[str]) -> None:
+        self.record = record
+        self.value = value
+        self.problems = problems
+
+
+NO_PROBLEMS: frozenset[str] = frozenset()
+
+
+def examine(key: bytes | None, data: bytes | None, allowed: frozenset[str]) -> Event | frozenset[str]:
+    """
+    Return the event in a record of a topic that takes the allowed records, or the reasons why there is none.
+
+    Whether an event lies too far in the future depends on when it was read, so it is no problem here.
+    """
+    try:
+        record = record_of(data)
+        if record not in allowed:
+            return frozenset({"UNEXPECTED_RECORD", "UNDECODABLE"})
+        record, value = decode(data)
+    except Undecodable:
+        return frozenset({"UNDECODABLE"})
+    sku: str = value["sku"]
+    problems: set[str] = set()
+    if not key or key != sku.encode():
+        problems.add("INVALID_KEY")
+    if value["occurred_at"] < YEAR_2000_MS:
+        problems.add("INVALID_TIME")
+    if record == POLICY_RECORD:
+        _examine_policy(value, problems)
+    else:
+        _examine_event(record, value, problems)
+    return Event(record, value, frozenset(problems) if problems else NO_PROBLEMS)
+
+
+def _examine_event(record: str, value: dict[str, Any], problems: set[str]) -> None:
+    quantity = value["quantity"]
+    smallest = -QUANTITY_MAXIMUM if record == "StockAdjusted" else 1
+    if not smallest <= quantity <= QUANTITY_MAXIMUM or quantity == 0:
+        problems.add("INVALID_QUANTITY")
+    if not is_normal_sku(value["sku"]):
+        problems.add("INVALID_SKU")
+    ids = value["event_id"], value["source_id"], value["location_id"]
+    if not all(ids) or sum(map(len, ids)) > IDS_CHARACTERS_MAXIMUM:
+        problems.add("INVALID_IDENTITY")
+    if len(value) == len(ENVELOPE):
+        return
+    for name in REFERENCES:
+        text = value.get(name)
+        if text is not None and not 0 < len(text) <= IDS_CHARACTERS_MAXIMUM:
+            problems.add("INVALID_IDENTITY")
+    if value["location_id"] in {value.get("to_location_id"), value.get("from_location_id")}:
+        problems.add("INVALID_IDENTITY")
+    if value.get("eta", YEAR_2000_MS) < YEAR_2000_MS:
+        problems.add("INVALID_TIME")
+
+
+def is_normal_sku(sku: str) -> bool:
+    """Tell whether a SKU is in its one spelling: NFC, trimmed, no control characters, not too long."""
+    if not sku or len(sku.encode()) > SKU_BYTES_MAXIMUM or sku != sku.strip():
+        return False
+    if sku.isascii() and sku.isprintable():
+        return True
+    return normalize("NFC", sku) == sku and not any(category(character) == "Cc" for character in sku)
+
+
+def _examine_policy(value: dict[str, Any], problems: set[str]) -> None:
+    ids = value["event_id"], value["source_id"]
+    if not all(ids) or sum(map(len, ids)) > IDS_CHARACTERS_MAXIMUM:
+        problems.add("INVALID_IDENTITY")
+    units = [value["network_safety"], *(rule["safety_stock"] for rule in value["locations"])]
+    for rule in value["channels"]:
+        units += (rule["buffer"], rule["cap"], rule["ring_fence"], rule["priority"])
+        share = rule["share_basis_points"]
+        if share is not None and not 0 <= share <= WHOLE_BASIS_POINTS:
+            problems.add("INVALID_POLICY")
+    if any(figure is not None and not 0 <= figure <= QUANTITY_MAXIMUM for figure in units):
+        problems.add("INVALID_POLICY")
+    for names in (
+        [rule["channel_id"] for rule in value["channels"]],
+        [rule["location_id"] for rule in value["locations"]],
+    ):
+        if not all(names) or len(set(names)) != len(names):
+            problems.add("INVALID_POLICY")

@@ -1,0 +1,160 @@
+"""The whole verification, over any reader."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from streams.verify.aside import SetAside
+from streams.verify.comparison import View, compare_availability, compare_ledger, compare_table, compare_view
+from streams.verify.decoding import Undecodable, decode
+from streams.verify.inputs import Forwards, Inputs
+from streams.verify.ledger import Ledger
+from streams.verify.outputs import Latest, read_latest
+from streams.verify.plan import Partition, Plan
+from streams.verify.policies import PolicyBook, age_of
+from streams.verify.reading import Reader, ReadError
+from streams.verify.report import Kind, Report
+from streams.verify.rules import POLICY_RECORD, Event, examine
+
+
+class Verification:
+    """One verification of everything that a plan names; raises ReadError when something can't be read."""
+
+    def __init__(self, plan: Plan, reader: Reader, view: View | None, report: Report) -> None:
+        self._plan = plan
+        self._reader = reader
+        self._view = view
+        self._report = report
+        self._forwards = Forwards()
+        self._policies = PolicyBook()
+        self._shown: dict[str, int] = {}
+
+    def run(self, on_partition: Callable[[int], None] = lambda _partition: None) -> Report:
+        """Verify every partition and return the report; on_partition is told each one that is begun."""
+        self._require_topics()
+        self._read_policies()
+        for number in range(self._reader.partitions(self._plan.levels)):
+            on_partition(number)
+            self._verify_partition(number)
+        self._forwards.check(self._report)
+        self._compare_view_sizes()
+        if self._view is None:
+            self._report.notes.append("The Redis view was left out.")
+        if waiting := self._report.counts["retries_waiting"]:
+            self._report.notes.append(f"{waiting} events wait in retry topics; they are not lost.")
+        return self._report
+
+    def _require_topics(self) -> None:
+        missing = [topic for topic in self._plan.topics() if not self._reader.partitions(topic)]
+        if missing:
+            raise ReadError(f"Topics {', '.join(missing)} do not exist: create them with `onhand topics`.")
+
+    def _all(self, topic: str) -> list[Partition]:
+        return [(topic, number) for number in range(self._reader.partitions(topic))]
+
+    def _at(self, topics: Iterable[str], number: int) -> list[Partition]:
+        return [(topic, number) for topic in topics if number < self._reader.partitions(topic)]
+
+    def _read_policies(self) -> None:
+        """
+        Find the policies in force.
+
+        The newest valid one of each key counts. As the topic is compacted, one that is in force may have left
+        it behind an older one; then the topic of policies in force is the only witness.
+        """
+        aside = SetAside(Report())
+        aside.read_dead_letters(self._reader.read(self._all(self._plan.dead_letters[self._plan.policies])))
+        dead = {(origin.partition, origin.offset) for origin in aside.dead}
+        allowed = frozenset({POLICY_RECORD})
+        for record in self._reader.read(self._all(self._plan.policies)):
+            event = examine(record.key(), record.value(), allowed)
+            is_dead = (record.partition(), record.offset()) in dead
+            if isinstance(event, Event) and not event.problems and not is_dead:
+                self._policies.add(event.value)
+        in_force: dict[str, dict[str, Any]] = {}
+        for record in self._reader.read(self._all(self._plan.policies_in_force)):
+            where = f"{record.topic()}:{record.partition()}:{record.offset()}"
+            try:
+                _, policy = decode(record.value())
+            except Undecodable as error:
+                self._report.add(Kind.UNREADABLE_OUTPUT, where, str(error))
+                continue
+            in_force[policy["sku"]] = policy
+        self._compare_policies(in_force)
+
+    def _compare_policies(self, in_force: dict[str, dict[str, Any]]) -> None:
+        for policy in self._policies.all():
+            found = in_force.get(policy["sku"])
+            if found is None or age_of(found) < age_of(policy):
+                self._report.add(Kind.POLICY, policy["sku"], "the newest valid policy is not in force")
+        for policy in in_force.values():
+            self._policies.add(policy)
+
+    def _verify_partition(self, number: int) -> None:
+        aside = self._read_aside(number)
+        ledger = self._read_ledger(number)
+        inputs = self._read_inputs(number, ledger, aside)
+        self._compare(number, inputs, ledger)
+
+    def _read_aside(self, number: int) -> SetAside:
+        aside = SetAside(self._report)
+        aside.read_dead_letters(self._reader.read(self._at(self._plan.dead_letters.values(), number)))
+        retries = self._at(self._plan.retries.values(), number)
+        committed = self._reader.committed(self._plan.retry_group_id, retries)
+        aside.read_retries(
+            self._reader.read(retries), {topic: offset for (topic, _), offset in committed.items()}
+        )
+        return aside
+
+    def _read_ledger(self, number: int) -> Ledger:
+        partition = (self._plan.movements, number)
+        ledger = Ledger(self._report, complete=self._is_complete([partition]))
+        ledger.read(self._reader.read([partition]))
+        return ledger
+
+    def _read_inputs(self, number: int, ledger: Ledger, aside: SetAside) -> Inputs | None:
+        """Return the recomputation of a partition, None if part of its inputs has been deleted."""
+        topics = self._at(self._plan.inputs, number)
+        complete = self._is_complete([part for part in topics if part[0] != self._plan.policies])
+        counts = {topic: self._reader.partitions(topic) for topic in self._plan.inputs}
+        inputs = Inputs(self._plan, counts, ledger, aside, self._forwards, self._report, complete=complete)
+        inputs.read(self._reader.read(topics))
+        inputs.finish()
+        return inputs if complete else None
+
+    def _is_complete(self, partitions: list[Partition]) -> bool:
+        """Tell whether nothing of these partitions has been deleted, and say so if it has."""
+        complete = True
+        for topic, number in partitions:
+            low, _ = self._reader.bounds((topic, number))
+            if low > 0:
+                complete = False
+                self._report.truncated.append(f"{topic}:{number} begins at offset {low}")
+        return complete
+
+    def _compare(self, number: int, inputs: Inputs | None, ledger: Ledger) -> None:
+        plan, report = self._plan, self._report
+        partitions = self._reader.partitions(plan.levels)
+        latest = {plan.levels: Latest(plan.levels, "StockLevel", partitions, report)}
+        for topic in plan.availability.values():
+            latest[topic] = Latest(topic, "ChannelAvailability", partitions, report)
+        read_latest(self._reader.read(self._at(latest, number)), latest)
+        published = {topic: values.values() for topic, values in latest.items()}
+        levels = published[plan.levels]
+        report.counts["skus"] += len(levels)
+        if inputs is not None:
+            compare_table(levels, inputs.fold, self._policies, report)
+        compare_ledger(levels, ledger, report)
+        told = {channel_id: published[topic] for channel_id, topic in plan.availability.items()}
+        compare_availability(levels, told, self._policies, report)
+        for topic, values in published.items():
+            self._shown[topic] = self._shown.get(topic, 0) + len(values)
+            if self._view is not None:
+                compare_view(topic, values, self._view, report)
+
+    def _compare_view_sizes(self) -> None:
+        if self._view is None:
+            return
+        for topic, expected in self._shown.items():
+            found = self._view.size(topic)
+            if found != expected:
+                self._report.add(Kind.VIEW, topic, "SKUs in the view", expected, found)
