@@ -22,6 +22,7 @@ def producer(bootstrap_servers: str, linger_ms: float) -> Producer:
     return Producer(
         {
             "bootstrap.servers": bootstrap_servers,
+            "log_level": 2,  # The broker goes away between measurements; only what is critical matters.
             "partitioner": "murmur2_random",
             "enable.idempotence": True,
             "linger.ms": linger_ms,

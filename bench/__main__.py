@@ -1,0 +1,83 @@
+"""
+`make bench`: measures the whole agent on an embedded Kafka on this machine and prints a table.
+
+Figures are noisy on small machines: each measurement is repeated and the median reported, with minimum and
+maximum. Results are also written as JSON, to compare runs with.
+"""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench import drain, latency, restore
+
+RESULTS = Path(__file__).parent / "results" / "whole_agent.json"
+LATENCY_RATES = (500, 5_000)
+
+Measurement = Callable[[], dict[str, float]]
+MEASUREMENTS: dict[str, Measurement] = {
+    "drain": drain.run,
+    **{f"latency at {rate}/s": partial(latency.run, rate) for rate in LATENCY_RATES},
+    "restore": restore.run,
+}
+ONCE = {"restore"}  # A million SKUs take minutes to load; the restore itself is steady.
+
+console = Console(stderr=True)
+
+
+def bench(
+    only: Annotated[str, typer.Option(help="Run only measurements whose name contains this.")] = "",
+    repeats: Annotated[int, typer.Option(min=1, help="How often each measurement is run.")] = 3,
+    output: Annotated[Path, typer.Option(help="Where the results go, as JSON.")] = RESULTS,
+) -> None:
+    """Measure throughput, latency, restore and memory of one worker."""
+    results = {}
+    for name, measure in MEASUREMENTS.items():
+        if only in name:
+            results[name] = _repeat(name, measure, 1 if name in ONCE else repeats)
+    Console().print(_table(results))
+    document = {"measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": _machine()}
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps({**document, "results": results}, indent=2) + "\n", encoding="utf-8")
+    console.print(f"written to {output}")
+
+
+def _repeat(name: str, measure: Measurement, repeats: int) -> dict[str, dict[str, float]]:
+    runs = []
+    for number in range(1, repeats + 1):
+        console.print(f"{name}: run {number} of {repeats}")
+        runs.append(measure())
+    return {figure: _spread([run[figure] for run in runs]) for figure in runs[0]}
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"median": median(values), "minimum": min(values), "maximum": max(values)}
+
+
+def _table(results: dict[str, dict[str, dict[str, float]]]) -> Table:
+    table = Table("measurement", "figure", "median", "minimum", "maximum")
+    for name, figures in results.items():
+        for figure, spread in figures.items():
+            table.add_row(
+                name, figure, *(f"{spread[part]:,.1f}" for part in ("median", "minimum", "maximum"))
+            )
+        table.add_section()
+    return table
+
+
+def _machine() -> dict[str, object]:
+    return {"processors": os.cpu_count(), "system": platform.system(), "python": platform.python_version()}
+
+
+if __name__ == "__main__":
+    typer.run(bench)
