@@ -107,9 +107,10 @@ def summary(report: Report) -> list[str]:
     counts = report.counts
     lines = [
         (
-            f"{counts['input_records']:,} input records: {counts['events']:,} events, {counts['duplicates']:,} duplicates, "
-            f"{counts['dead_letters']:,} dead letters, {counts['retries_waiting']:,} waiting, "
-            f"{counts['orders_rejected']:,} orders rejected, {counts['policies']:,} policies"
+            f"{counts['input_records']:,} input records: {counts['events']:,} events, "
+            f"{counts['duplicates']:,} duplicates, {counts['dead_letters']:,} dead letters, "
+            f"{counts['retries_waiting']:,} waiting, {counts['orders_rejected']:,} orders rejected, "
+            f"{counts['policies']:,} policies"
         ),
         (
             f"{counts['skus']:,} SKUs in the table, {counts['ledger_rows']:,} ledger rows, "
@@ -132,8 +133,8 @@ def _truncation(report: Report) -> list[str]:
     return [
         (
             f"Retention has deleted part of {len(report.truncated)} partitions (such as {report.truncated[0]}), so "
-            "the stock of their SKUs can't be recomputed. Still checked there: ledger chains, versions, dead letters, availability "
-            "as it follows from the table, and the view."
+            "the stock of their SKUs can't be recomputed. Still checked there: ledger chains, versions, "
+            "dead letters, availability as it follows from the table, and the view."
         )
     ]
 

@@ -73,7 +73,11 @@ class Writer:
 
     def __post_init__(self) -> None:
         self.producer = Producer(
-            {"bootstrap.servers": self.settings.bootstrap_servers, "partitioner": "murmur2_random"}
+            {
+                "bootstrap.servers": self.settings.bootstrap_servers,
+                "partitioner": "murmur2_random",
+                "compression.type": "lz4",  # As the workers do.
+            }
         )
 
     def levels(self, *records: tuple[str, bytes | None]) -> None:
