@@ -217,13 +217,23 @@ class Engine:
         return bool(self._owned)
 
     def _flush(self, batch: Batch) -> None:
-        produce = self._producer.produce
-        for table in self._tables.values():
+        produce, tables = self._producer.produce, self._tables.values()
+        writes = batch.emitted > 0 or any(True for table in tables for _ in table.written())
+        for table in tables:
             table.flush(produce)
         self._seen.flush(produce, batch.now)
-        if batch.records:
-            assert self._group is not None, "records arrive only within an assignment"
-            self._producer.send_offsets(batch.next_offsets(), self._group)
+        if batch.records or writes:
+            assert self._group is not None, "records and ticks come only within an assignment"
+            self._producer.send_offsets(batch.next_offsets() or self._fence(), self._group)
+
+    def _fence(self) -> dict[Partition, int]:
+        """
+        Return an offset that means nothing, for a tick to commit.
+
+        Only offsets make Kafka check the membership: without any, a worker thawed after its session would
+        commit what its stale tables came to. The simulation found that.
+        """
+        return {(self._config.seen_topic, min(self._owned)): 0}
 
     def _rewind(self, batch: Batch, error: EngineError) -> None:
         logger.warning("transaction aborted, %d records will be applied again: %s", len(batch.records), error)

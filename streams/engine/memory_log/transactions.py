@@ -1,7 +1,7 @@
 """The transaction coordinator of the memory log."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streams.engine.errors import FencedError
@@ -104,9 +104,9 @@ class TransactionCoordinator:
         for marker in self._markers:
             marker.due += self._random.randrange(milliseconds + 1)
 
-    def open_transactions(self) -> Mapping[str, Transaction]:
-        """Return the open transactions by transactional id."""
-        return {name: owner.open for name, owner in self._owners.items() if owner.open is not None}
+    def pending(self) -> bool:
+        """Return whether a transaction is open or a marker on its way."""
+        return bool(self._markers) or any(owner.open is not None for owner in self._owners.values())
 
     def _checked(self, transactional_id: str, epoch: int) -> _Owner:
         owner = self._owners[transactional_id]
