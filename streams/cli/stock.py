@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from redis.exceptions import RedisError
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -79,18 +80,25 @@ def _available(location: dict[str, Any]) -> int:
     return on_hand - kept_back
 
 
+def _table() -> Table:
+    """Return an empty table that leaves room for all figures on 80 columns."""
+    return Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
+
+
 def _print(described: dict[str, Any]) -> None:
     console = Console()
-    locations = Table(title=f"{described['sku']} (version {described['version']})", title_justify="left")
+    locations = _table()
+    console.print(f"{described['sku']} (version {described['version']})")
     locations.add_column("location", no_wrap=True)
     for name in (*QUANTITIES, "available"):
-        locations.add_column(name.replace("_", " "), justify="right")
+        title = name.replace("_", " ")
+        locations.add_column(title, justify="right", min_width=max(map(len, title.split())))
     for row in described["locations"]:
         figures = [f"{row[name]:,}" for name in QUANTITIES]
         available = f"[red]{row['available']:,}[/]" if row["available"] < 0 else f"{row['available']:,}"
         locations.add_row(row["location_id"], *figures, available)
     console.print(locations)
-    channels = Table()
+    channels = _table()
     channels.add_column("channel", no_wrap=True)
     channels.add_column("available to sell", justify="right")
     channels.add_column("version", justify="right")
