@@ -181,14 +181,9 @@ class StockAgent:
 
     def _new_stock(self, event: StockEvent) -> Stock:
         """Return the stock of a SKU that the table does not hold."""
-        try:
-            if normalise_sku(event.sku) != event.sku:
-                raise GiveUp(
-                    Reason.INVALID_SKU, f"{event.sku!r} is not a normalised SKU (NFC, no outer white space)"
-                )
-        except InvalidSku as error:
-            raise GiveUp(Reason.INVALID_SKU, str(error)) from None
+        _check_sku(event.sku)
         if self._strict and type(event) not in INTRODUCING_EVENTS:
+            validation.check(event, self._batch.now)  # What can never be applied need not wait.
             raise NotYet(Reason.UNKNOWN_SKU, f"SKU {event.sku!r} is not known to the catalogue yet")
         return Stock(event.sku)
 
@@ -289,6 +284,7 @@ class StockAgent:
         key = self._checked_key(record, policy.sku)
         if self._forward(record, key):
             return
+        _check_sku(policy.sku)
         policies.check(policy, self._batch.now)
         verdict = self._verdict(record, policy.source_id, policy.event_id, data)
         if verdict is Verdict.DUPLICATE:
@@ -374,3 +370,12 @@ class StockAgent:
             self._batch.now,
         )
         self._batch.emit(ALERTS, partition, key, value)
+
+
+def _check_sku(sku: str) -> None:
+    """Raise GiveUp unless a SKU is spelled as its key must be (`*`, of policies for every SKU, is)."""
+    try:
+        if normalise_sku(sku) != sku:
+            raise GiveUp(Reason.INVALID_SKU, f"{sku!r} is not a normalised SKU (NFC, no outer white space)")
+    except InvalidSku as error:
+        raise GiveUp(Reason.INVALID_SKU, str(error)) from None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from schemas import load, schema_id
+from schemas import RECORDS, load, schema_id
 from streams import topology
 from streams.domain.errors import GiveUp, Reason
 from streams.domain.events import STOCK_EVENTS, StockEvent
@@ -32,7 +32,7 @@ def _event_reader(event: type[StockEvent]) -> Reader:
 
 _EVENT_READERS = {header(schema_id(event.__name__)): _event_reader(event) for event in STOCK_EVENTS}
 _POLICY_HEADER = header(schema_id("StockPolicySet"))
-_RECORDS = {header(schema_id(name)): name for name in topology.EVENT_TOPICS}
+_RECORDS = {header(schema_id(name)): name for name in RECORDS}
 _EXPECTED = {
     topic.name: frozenset(header(schema_id(record)) for record in topic.records) for topic in topology.INPUTS
 }
@@ -109,7 +109,7 @@ def _known_header(topic: str, data: bytes | None) -> bytes:
 def _unknown_header(data: bytes) -> str:
     if len(data) < HEADER_BYTES or data[0]:
         return "the value does not begin with a zero byte and a schema id (Confluent wire format)"
-    return f"no event has schema id {int.from_bytes(data[1:HEADER_BYTES], 'big')}"
+    return f"no record has schema id {int.from_bytes(data[1:HEADER_BYTES], 'big')}"
 
 
 def _decode_failure(data: bytes | None, error: Exception) -> str:
