@@ -7,11 +7,20 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as property_settings
 
 from deploy.embedded.ports import free_port as any_free_port
 from deploy.embedded.stack import EmbeddedStack
 from streams.settings import Settings
 from tests.processes import OnhandProcess
+
+# The same examples in every run: a property that fails fails again, here and in CI. No example has a deadline,
+# because a busy machine is no broken property.
+property_settings.register_profile(
+    "onhand", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+property_settings.load_profile("onhand")
 
 TEST_PARTITIONS = 4  # Enough to be shared by workers, few enough to be quick.
 
