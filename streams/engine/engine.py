@@ -28,6 +28,10 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.25  # How often time alone may change state (design D3).
 GLOBAL_POLL_RECORDS = 10_000
 
+# Batches take turns: a producer whose commit has returned can't begin again until the markers of its transaction
+# are written, and librdkafka asks again only after 20 ms (CONCURRENT_TRANSACTIONS).
+PRODUCERS = 2
+
 
 class Processor(Protocol):
     """What an agent does with batches; it owns the tables that the engine restores and commits."""
@@ -79,9 +83,9 @@ class EngineConfig:
     batch_max_records: int = 10_000
 
     @property
-    def transactional_id(self) -> str:
-        """Stable over restarts, so that a restarted worker ends its own open transaction at once (design D3)."""
-        return f"{self.group_id}-{self.worker_id}"
+    def transactional_ids(self) -> tuple[str, ...]:
+        """Stable over restarts, so that a restarted worker ends its own open transactions at once (design D3)."""
+        return tuple(f"{self.group_id}-{self.worker_id}-{number}" for number in range(PRODUCERS))
 
 
 class Engine:
@@ -106,7 +110,7 @@ class Engine:
         self._monitor = monitor
         self._now = now
         self._clock = clock
-        self._codec = SeenCodec(config.transactional_id)
+        self._codec = SeenCodec()
         self._seen = SeenEvents(config.seen_topic, self._codec, config.seen_window_hours)
         self._tables = {table.topic: table for table in processor.tables}
         self._owned: set[int] = set()
@@ -114,7 +118,8 @@ class Engine:
         self._group: GroupMetadata | None = None
         self._next_tick = 0.0
         self._consumer = log.consumer(config.group_id, config.worker_id)
-        self._producer = log.producer(config.transactional_id)
+        self._producers = [log.producer(name) for name in config.transactional_ids]
+        self._turn = 0
         self._globals = log.reader()
         self._global_partitions: list[Partition] = []
         self._restorer = Restorer(
@@ -128,7 +133,8 @@ class Engine:
         Raises ConfigurationError when topics are missing or their partition counts differ.
         """
         partitions = self._check_partitions()
-        self._producer.init_transactions()
+        for producer in self._producers:
+            producer.init_transactions()
         self._global_partitions = [
             (topic, p) for topic in self._processor.global_topics for p in range(partitions)
         ]
@@ -178,8 +184,10 @@ class Engine:
         # Asked under load too: what time alone does, such as dropping old identities, must not wait for a lull.
         if not self._tick_due() and not records:
             return None
-        self._producer.begin()
-        return Batch(records, self._now(), self._seen, self._producer)
+        self._turn = (self._turn + 1) % len(self._producers)
+        producer = self._producers[self._turn]
+        producer.begin()
+        return Batch(records, self._now(), self._seen, producer)
 
     def commit(self, batch: Batch) -> None:
         """
@@ -190,7 +198,7 @@ class Engine:
         started = self._clock()
         try:
             self._flush(batch)
-            self._producer.commit()
+            batch.producer.commit()
         except AbortableLogError as error:
             self._rewind(batch, error)
             return
@@ -204,7 +212,8 @@ class Engine:
     def close(self) -> None:
         """Leave the group; whatever is in flight is aborted by the broker or the next start."""
         self._consumer.close()
-        self._producer.close()
+        for producer in self._producers:
+            producer.close()
         self._globals.close()
         self._restorer.reader.close()
 
@@ -217,14 +226,14 @@ class Engine:
         return bool(self._owned)
 
     def _flush(self, batch: Batch) -> None:
-        produce, tables = self._producer.produce, self._tables.values()
+        produce, tables = batch.producer.produce, self._tables.values()
         writes = batch.emitted > 0 or any(True for table in tables for _ in table.written())
         for table in tables:
             table.flush(produce)
-        self._seen.flush(produce, batch.now)
+        self._seen.flush(produce, self._config.transactional_ids[self._turn], batch.now)
         if batch.records or writes:
             assert self._group is not None, "records and ticks come only within an assignment"
-            self._producer.send_offsets(batch.next_offsets() or self._fence(), self._group)
+            batch.producer.send_offsets(batch.next_offsets() or self._fence(), self._group)
 
     def _fence(self) -> dict[Partition, int]:
         """
@@ -240,7 +249,7 @@ class Engine:
         for table in self._tables.values():
             table.discard()
         self._seen.discard()
-        self._producer.abort()
+        batch.producer.abort()
         for partition, offset in batch.first_offsets().items():
             self._consumer.seek(partition, offset)
         self._monitor.aborted(batch, error)
@@ -337,9 +346,8 @@ class Engine:
         if partition[0] != self._config.seen_topic:
             return  # Every transaction also writes to the seen topic, whose records name their writer.
         values = [value for record in records if (value := record.value()) is not None]
-        for transactional_id in {self._codec.writer(value) for value in values} - {
-            self._config.transactional_id
-        }:
+        writers = {self._codec.writer(value) for value in values}
+        for transactional_id in writers - {*self._config.transactional_ids}:
             logger.warning("ending the open transaction of %s", transactional_id)
             producer = self._log.producer(transactional_id)
             producer.init_transactions()

@@ -304,7 +304,7 @@ class KafkaTableReader:
             return {}
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         futures = self._admin.list_offsets(
-            {partition: latest for partition in _topic_partitions(partitions)},
+            dict.fromkeys(_topic_partitions(partitions), latest),
             isolation_level=IsolationLevel.READ_UNCOMMITTED,
             request_timeout=REQUEST_SECONDS,
         )

@@ -101,7 +101,8 @@ class SeenEvents:
     """
     Identities seen by this worker's partitions.
 
-    encode(bucket_hour, entries) gives the record's bytes and decode(bytes) both again. Not for several threads.
+    codec.encode(bucket_hour, transactional_id, entries) gives a record's bytes, codec.decode the hour and entries
+    again. Not for several threads.
     """
 
     def __init__(self, topic: str, codec: "SeenCodec", window_hours: int) -> None:
@@ -137,13 +138,13 @@ class SeenEvents:
             return Verdict.NEW
         return Verdict.DUPLICATE if seen == content else Verdict.CONFLICT
 
-    def flush(self, produce: Produce, now_milliseconds: int) -> None:
-        """Produce the batch's identities, one record a partition."""
+    def flush(self, produce: Produce, transactional_id: str, now_milliseconds: int) -> None:
+        """Produce the batch's identities, one record a partition, each naming its writer."""
         hour = now_milliseconds // MILLISECONDS_PER_HOUR
         for partition, fresh in self._fresh.items():
             if fresh:
                 packed = b"".join([identity + content for identity, content in fresh.items()])
-                produce(self.topic, partition, b"", self._codec.encode(hour, packed))
+                produce(self.topic, partition, b"", self._codec.encode(hour, transactional_id, packed))
                 self._flushed.append((partition, packed, hour))
 
     def merge(self) -> None:
@@ -170,16 +171,14 @@ class SeenEvents:
 class SeenCodec:
     """Encodes the records of a SeenEvents topic, each naming the transactional id that wrote it."""
 
-    def __init__(self, transactional_id: str) -> None:
+    def __init__(self) -> None:
         schema = load("SeenEvents")
-        self._write = compile_writer(
-            schema, header(schema_id("SeenEvents")), constants={"transactional_id": transactional_id}
-        )
+        self._write = compile_writer(schema, header(schema_id("SeenEvents")))
         self._read = compile_reader(schema)
 
-    def encode(self, bucket_hour: int, entries: bytes) -> bytes:
+    def encode(self, bucket_hour: int, transactional_id: str, entries: bytes) -> bytes:
         """Return the record's bytes."""
-        return self._write(bucket_hour, entries)
+        return self._write(bucket_hour, transactional_id, entries)
 
     def decode(self, data: bytes) -> tuple[int, bytes]:
         """Return (bucket_hour, entries)."""

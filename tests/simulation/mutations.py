@@ -6,23 +6,20 @@ A mutation is a context in which one rule does not hold. The design's reason for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
 from streams.engine.batch import Batch
 from streams.engine.engine import Engine
-from streams.engine.errors import AbortableLogError
-from streams.engine.log import Partition
-from streams.engine.memory_log.cluster import MemoryCluster
+from streams.engine.log import GroupMetadata, Partition
+from streams.engine.memory_log.consumer import MemoryConsumer
 from streams.engine.memory_log.groups import Group
 from streams.engine.memory_log.producer import MemoryProducer
 from streams.engine.memory_log.reader import MemoryReader
-from streams.engine.restore import Restorer
-from streams.engine.seen import SeenEvents
 from streams.engine.table import Table
+from tests.simulation.counting import SEEN
 
 Mutation = Callable[[], AbstractContextManager[Any]]
 
@@ -39,17 +36,14 @@ def _metadata_taken_at_commit() -> AbstractContextManager[Any]:
 
 
 def _ticks_without_fence() -> AbstractContextManager[Any]:
-    """D2: only offsets make Kafka check the membership."""
+    """D2: only offsets make Kafka check the membership, so a tick must send some too."""
+    send_offsets = MemoryProducer.send_offsets
 
-    def mutated(engine: Engine, batch: Batch) -> None:
-        for table in engine._tables.values():
-            table.flush(engine._producer.produce)
-        engine._seen.flush(engine._producer.produce, batch.now)
-        if batch.records:
-            assert engine._group is not None
-            engine._producer.send_offsets(batch.next_offsets(), engine._group)
+    def mutated(producer: MemoryProducer, offsets: Mapping[Partition, int], group: GroupMetadata) -> None:
+        if all(topic != SEEN for topic, _ in offsets):
+            send_offsets(producer, offsets, group)
 
-    return patch.object(Engine, "_flush", mutated)
+    return patch.object(MemoryProducer, "send_offsets", mutated)
 
 
 def _restore_to_last_stable_offset() -> AbstractContextManager[Any]:
@@ -63,49 +57,39 @@ def _restore_to_last_stable_offset() -> AbstractContextManager[Any]:
 
 def _merged_before_commit() -> AbstractContextManager[Any]:
     """D2: what an aborted transaction wrote must not stay in the table."""
+    flush = Engine._flush
 
     def mutated(engine: Engine, batch: Batch) -> None:
-        try:
-            engine._flush(batch)
-            for table in engine._tables.values():
-                table.merge()
-            engine._producer.commit()
-        except AbortableLogError as error:
-            engine._rewind(batch, error)
-            return
-        engine._seen.merge()
+        flush(engine, batch)
+        for table in engine._tables.values():
+            table.merge()
 
-    return patch.object(Engine, "commit", mutated)
+    return patch.object(Engine, "_flush", mutated)
 
 
 def _no_rewind_after_abort() -> AbstractContextManager[Any]:
     """D2: the records of an aborted batch must come again."""
-
-    def mutated(engine: Engine, _batch: Batch, _error: AbortableLogError) -> None:
-        for table in engine._tables.values():
-            table.discard()
-        engine._seen.discard()
-        engine._producer.abort()
-
-    return patch.object(Engine, "_rewind", mutated)
+    return patch.object(MemoryConsumer, "seek", lambda *_: None)
 
 
 def _identities_not_committed() -> AbstractContextManager[Any]:
     """D5: who restarts must know what was seen."""
-    flush = SeenEvents.flush
+    produce = MemoryProducer.produce
 
-    def mutated(seen: SeenEvents, produce: Any, now: int) -> None:
-        flush(seen, lambda *_: None, now)
-        del produce
+    def mutated(producer: MemoryProducer, topic: str, *rest: Any) -> None:
+        if topic != SEEN:
+            produce(producer, topic, *rest)
 
-    return patch.object(SeenEvents, "flush", mutated)
+    return patch.object(MemoryProducer, "produce", mutated)
 
 
 def _offsets_not_in_the_transaction() -> AbstractContextManager[Any]:
     """D2: offsets that do not commit with the effects let events be lost or come twice."""
 
-    def mutated(producer: MemoryProducer, offsets: dict[Partition, int], group: Any) -> None:
-        producer._cluster.group(group.group_id)._offsets.update(offsets)
+    def mutated(producer: MemoryProducer, offsets: Mapping[Partition, int], group: Any) -> None:
+        target = producer._cluster.group(group.group_id)
+        target.stage(0, offsets)
+        target.mark(0, committed=True)
 
     return patch.object(MemoryProducer, "send_offsets", mutated)
 
@@ -122,27 +106,12 @@ def _pending_offsets_ignored() -> AbstractContextManager[Any]:
 
 def _lost_taken_for_revoked() -> AbstractContextManager[Any]:
     """Others may have written since: what is parked as up to date no longer is."""
-
-    def mutated(engine: Engine, partitions: list[Partition]) -> None:
-        numbers = {number for _, number in partitions}
-        engine._leave(numbers, kept=set(engine._restorer.park(numbers)))
-
-    return patch.object(Engine, "_on_lost", mutated)
+    return patch.object(Engine, "_on_lost", Engine._on_revoke)
 
 
 def _inputs_before_restore() -> AbstractContextManager[Any]:
     """D3: a partition's inputs wait until its tables are up to date."""
-    begin = Restorer.begin
-
-    @contextmanager
-    def mutated() -> Iterator[None]:
-        with (
-            patch("streams.engine.memory_log.consumer.MemoryConsumer.pause", lambda *_: None),
-            patch.object(Restorer, "begin", begin),
-        ):
-            yield
-
-    return mutated()
+    return patch.object(MemoryConsumer, "pause", lambda *_: None)
 
 
 def _discard_forgotten() -> AbstractContextManager[Any]:
@@ -150,13 +119,8 @@ def _discard_forgotten() -> AbstractContextManager[Any]:
     return patch.object(Table, "discard", lambda _table: None)
 
 
-def _time_stands_still() -> AbstractContextManager[Any]:
-    """Without a clock no session ends: the run itself must notice that it is stuck."""
-    return patch.object(MemoryCluster, "tick", lambda *_: None)
-
-
 MUTATIONS: dict[str, Mutation] = {
-    mutation.__name__.strip("_"): partial(mutation)
+    mutation.__name__.strip("_"): mutation
     for mutation in (
         _metadata_taken_at_commit,
         _ticks_without_fence,

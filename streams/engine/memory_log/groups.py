@@ -50,8 +50,11 @@ class Group:
         self._instances: dict[str, str] = {}
         self._rebalancing_since: int | None = None
         self._joins = 0
-        self._offsets: dict[Partition, int] = {}
-        self._pending: dict[int, dict[Partition, int]] = {}
+        # Offsets stand with their place in the group's own log: of two transactions whose markers arrive in
+        # the other order, the offsets that were sent later count, as in Kafka.
+        self._offsets: dict[Partition, tuple[int, int]] = {}
+        self._pending: dict[int, dict[Partition, tuple[int, int]]] = {}
+        self._sent = 0
 
     def join(self, instance_id: str, topics: tuple[str, ...], now: int, beats: Callable[[], bool]) -> str:
         """
@@ -142,7 +145,7 @@ class Group:
 
     def offset(self, partition: Partition) -> int | None:
         """Return the committed offset, None when there is none."""
-        return self._offsets.get(partition)
+        return self._offsets.get(partition, (0, None))[1]
 
     def unstable(self, partition: Partition) -> bool:
         """Return whether a transaction that is not over yet has an offset of this partition in it."""
@@ -165,10 +168,12 @@ class Group:
 
     def stage(self, transaction: int, offsets: Mapping[Partition, int]) -> None:
         """Keep offsets until their transaction's marker arrives."""
-        self._pending.setdefault(transaction, {}).update(offsets)
+        self._sent += 1
+        pending = self._pending.setdefault(transaction, {})
+        pending.update({partition: (self._sent, offset) for partition, offset in offsets.items()})
 
     def mark(self, transaction: int, *, committed: bool) -> None:
         """Make the offsets of a transaction valid, or forget them."""
-        offsets = self._pending.pop(transaction, {})
-        if committed:
-            self._offsets.update(offsets)
+        for partition, sent in self._pending.pop(transaction, {}).items():
+            if committed and sent > self._offsets.get(partition, (0, 0)):
+                self._offsets[partition] = sent
