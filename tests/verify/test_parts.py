@@ -1,0 +1,234 @@
+"""Verification's own partitioner, rules, fold and policies, against figures worked out by hand."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import streams.verify
+from schemas.wire import encode
+from streams.verify.decoding import version_of
+from streams.verify.partitioning import _murmur2
+from streams.verify.policies import PolicyBook
+from streams.verify.rules import Event, examine
+from streams.verify.stock import Fold
+from tests.verify.world import NOON, PLAN, fact
+
+ALLOWED_IMPORTS = {"confluent_kafka", "fastavro", "redis", "streams.verify"}
+
+
+def test_verification_shares_no_code_with_what_it_verifies() -> None:
+    """Its modules import the standard library, three client libraries and each other, nothing else."""
+    for path in Path(str(streams.verify.__file__)).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path.name} imports relatively"
+                names = [node.module or ""]
+            for name in names:
+                known = name.split(".")[0] in sys.stdlib_module_names
+                assert known or any(
+                    name == good or name.startswith(f"{good}.") for good in ALLOWED_IMPORTS
+                ), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("key", "hashed"),
+    [
+        (b"21", -973932308),
+        (b"foobar", -790332482),
+        (b"a-little-bit-long-string", -985981536),
+        (b"a-little-bit-longer-string", -1486304829),
+        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+        (b"abc", 479470107),
+    ],
+)
+def test_murmur2_is_kafkas(key: bytes, hashed: int) -> None:
+    """The hash equals that of Kafka's own tests (UtilsTest.testMurmur2)."""
+    assert _murmur2(key) == hashed & 0xFFFFFFFF
+
+
+def problems(record: str, value: dict[str, Any], key: bytes | None = None) -> set[str]:
+    """Return the problems of an event on its own topic."""
+    allowed = next(records for records in PLAN.inputs.values() if record in records)
+    event = examine(value["sku"].encode() if key is None else key, encode(record, value), allowed)
+    return set(event.problems if isinstance(event, Event) else event)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, set()),
+        ({"quantity": 0}, {"INVALID_QUANTITY"}),
+        ({"quantity": -1}, {"INVALID_QUANTITY"}),
+        ({"quantity": 1_000_000_001}, {"INVALID_QUANTITY"}),
+        ({"occurred_at": 946_684_799_999}, {"INVALID_TIME"}),
+        ({"event_id": ""}, {"INVALID_IDENTITY"}),
+        ({"location_id": ""}, {"INVALID_IDENTITY"}),
+        ({"source_id": "x" * 600}, {"INVALID_IDENTITY"}),
+        ({"sku": " A"}, {"INVALID_SKU"}),
+        ({"sku": "e\u0301"}, {"INVALID_SKU"}),
+        ({"sku": "A\x07"}, {"INVALID_SKU"}),
+        ({"sku": "\xfc" * 101}, {"INVALID_SKU"}),
+        ({"sku": "\xfc"}, set()),
+    ],
+)
+def test_rules_name_what_is_wrong(changes: dict[str, Any], expected: set[str]) -> None:
+    """Each broken rule gives its reason, and a good sale gives none."""
+    assert problems("SaleRecorded", fact("A", "1", 1) | changes) == expected
+
+
+def test_key_must_be_the_sku() -> None:
+    """A missing, foreign or damaged key is a problem of its own."""
+    for key in (b"", b"B", b"\xff"):
+        assert problems("SaleRecorded", fact("A", "1", 1), key) == {"INVALID_KEY"}
+
+
+def test_adjustments_may_be_negative_but_not_zero() -> None:
+    """A correction is signed."""
+    assert problems("StockAdjusted", fact("A", "1", -5, reason="STOLEN")) == set()
+    assert problems("StockAdjusted", fact("A", "1", 0, reason="STOLEN")) == {"INVALID_QUANTITY"}
+
+
+def test_transfer_to_itself_is_refused() -> None:
+    """Goods can't be moved to where they are."""
+    value = fact("A", "1", 1, transfer_id="T", to_location_id="store")
+    assert problems("TransferShipped", value) == {"INVALID_IDENTITY"}
+
+
+def test_undecodable_and_foreign_records_are_told() -> None:
+    """Damaged bytes, nothing at all, and a record of another topic each have no event."""
+    allowed = PLAN.inputs["stock-returns"]
+    good = encode("SaleRecorded", fact("A", "1", 1))
+    assert examine(b"A", None, allowed) == {"UNDECODABLE"}
+    assert examine(b"A", good[:-1], PLAN.inputs["stock-sales"]) == {"UNDECODABLE"}
+    assert examine(b"A", good + b"\x00", PLAN.inputs["stock-sales"]) == {"UNDECODABLE"}
+    assert examine(b"A", b"\x00\x00\x00\x03\xe7" + good[5:], allowed) == {"UNDECODABLE"}
+    found = examine(b"A", good, allowed)
+    assert not isinstance(found, Event)
+    assert "UNEXPECTED_RECORD" in found
+
+
+def test_lines_give_the_same_figures_in_any_order() -> None:
+    """A shipment before its order waits for it in the line; reserved is never below zero."""
+    placed = ("OrderPlaced", fact("A", "1", 5, order_id="O"))
+    shipped = ("OrderShipped", fact("A", "2", 3, order_id="O"))
+    cancelled = ("OrderCancelled", fact("A", "3", 1, order_id="O"))
+    for order in ([placed, shipped, cancelled], [shipped, cancelled, placed], [cancelled, placed, shipped]):
+        fold = Fold()
+        for record, value in order:
+            fold.add(record, value)
+        assert fold.skus["A"].locations == {"store": [-3, 0, 1, 0]}
+    fold = Fold()
+    fold.add(*shipped)
+    assert fold.skus["A"].locations == {"store": [-3, 0, 0, 0]}
+
+
+def test_received_goods_net_their_inbound_line() -> None:
+    """Announced 10, received 4 of them and 2 of no line: incoming 6, on hand 6."""
+    fold = Fold()
+    fold.add("InboundAnnounced", fact("A", "1", 10, inbound_id="I", eta=NOON))
+    fold.add("GoodsReceived", fact("A", "2", 4, inbound_id="I"))
+    fold.add("GoodsReceived", fact("A", "3", 2, inbound_id=None))
+    assert fold.skus["A"].locations == {"store": [6, 0, 0, 6]}
+
+
+def at(location_id: str, on_hand: int, **more: int) -> dict[str, Any]:
+    """Return a location of the table."""
+    zeros = dict.fromkeys(("unsellable", "reserved", "held", "safety_stock", "incoming"), 0)
+    return zeros | {"location_id": location_id, "on_hand": on_hand} | more
+
+
+def policy(sku: str = "*", event_id: str = "p", **rules: Any) -> dict[str, Any]:
+    """Return a policy document."""
+    plain = {"event_id": event_id, "sku": sku, "occurred_at": NOON, "network_safety": None}
+    return plain | {"channels": [], "locations": []} | rules
+
+
+def channel(channel_id: str, **rules: Any) -> dict[str, Any]:
+    """Return one channel's rules."""
+    names = ("location_ids", "share_basis_points", "buffer", "cap", "ring_fence", "priority")
+    return dict.fromkeys(names) | {"channel_id": channel_id} | rules
+
+
+def book(*policies: dict[str, Any]) -> PolicyBook:
+    """Return a book of policies."""
+    made = PolicyBook()
+    for document in policies:
+        made.add(document)
+    return made
+
+
+def test_example_of_semantics_9() -> None:
+    """On hand 4, safety 2, reserved 3 gives 0, not -1; and a deficit does not hide other stock."""
+    locations = [at("a", 4, safety_stock=2, reserved=3)]
+    assert book().availability("A", locations, ["pos"]) == {"pos": 0}
+    assert book().availability("A", [*locations, at("b", 5)], ["pos"]) == {"pos": 5}
+
+
+def test_share_buffer_cap_and_network_safety() -> None:
+    """Of 11 units 1 is kept back; 50 % of 10 less buffer 2 is 3; the cap of 4 binds the other channel."""
+    rules = policy(
+        network_safety=1,
+        channels=[channel("pos", share_basis_points=5_000, buffer=2), channel("*", cap=4)],
+    )
+    assert book(rules).availability("A", [at("a", 11)], ["pos", "web"]) == {"pos": 3, "web": 4}
+
+
+def test_ring_fences_go_to_their_own_channel_and_shrink_by_priority() -> None:
+    """Of 10 units pos fences 4: web sees 6, pos 10. Of 5 with fences 4 and 3, priority 0 keeps its 4."""
+    fence = policy(channels=[channel("pos", ring_fence=4)])
+    assert book(fence).availability("A", [at("a", 10)], ["pos", "web"]) == {"pos": 10, "web": 6}
+    both = policy(
+        channels=[channel("pos", ring_fence=3, priority=1), channel("web", ring_fence=4, priority=0)]
+    )
+    assert book(both).availability("A", [at("a", 5)], ["pos", "web"]) == {"pos": 1, "web": 4}
+
+
+def test_narrower_policy_wins_rule_by_rule() -> None:
+    """SKU and channel, SKU and any, any SKU and channel, any and any: each rule from the first that states it."""
+    general = policy(channels=[channel("pos", buffer=1, cap=100), channel("*", buffer=2, cap=50)])
+    own = policy("A", channels=[channel("*", buffer=3)])
+    found = book(general, own).availability("A", [at("a", 200)], ["pos", "web"])
+    assert found == {"pos": 100, "web": 50}
+    small = book(general, own).availability("A", [at("a", 10)], ["pos", "web"])
+    assert small == {"pos": 7, "web": 7}
+    assert book(general).availability("A", [at("a", 10)], ["pos", "web"]) == {"pos": 9, "web": 8}
+
+
+def test_locations_of_a_channel_bound_its_pool() -> None:
+    """A channel that sells from one location sees only that one's stock."""
+    only_b = policy(channels=[channel("web", location_ids=["b"])])
+    assert book(only_b).availability("A", [at("a", 5), at("b", 2)], ["pos", "web"]) == {"pos": 7, "web": 2}
+
+
+def test_safety_stock_resolves_and_newest_policy_wins() -> None:
+    """SKU and location before SKU and any before any SKU; of two policies the later, then the higher id."""
+    general = policy(
+        locations=[{"location_id": "a", "safety_stock": 1}, {"location_id": "*", "safety_stock": 2}]
+    )
+    own = policy("A", locations=[{"location_id": "b", "safety_stock": 5}])
+    rules = book(general, own)
+    assert [rules.safety_stock("A", place) for place in ("a", "b", "c")] == [1, 5, 2]
+    assert rules.safety_stock("B", "b") == 2
+    older = policy("A", "z", locations=[]) | {"occurred_at": NOON - 1}
+    rules.add(older)
+    assert rules.safety_stock("A", "b") == 5
+    rules.add(policy("A", "q", locations=[]))
+    assert rules.safety_stock("A", "b") == 2
+
+
+def test_versions_are_read_without_decoding_the_rest() -> None:
+    """The quick look at a version agrees with the record, whatever its size."""
+    for version in (0, 1, 63, 64, 8_191, 8_192, 2**40):
+        value = {"sku": "\xfc-1", "channel_id": "web", "available_to_sell": version * 3, "version": version}
+        assert (
+            version_of(encode("ChannelAvailability", value | {"occurred_at": NOON, "emitted_at": NOON}))
+            == version
+        )
+        level = {"sku": "\xfc-1", "version": version, "locations": [], "availability": []}
+        assert version_of(encode("StockLevel", level | {"occurred_at": NOON, "updated_at": NOON})) == version
