@@ -9,7 +9,7 @@ from streams.cli.errors import UserError
 from streams.engine.kafka_log import KafkaLog
 from streams.settings import Settings
 
-ANSWER_SECONDS = 10.0  # A cluster that takes longer to say what topics it has is of no use to a person.
+ANSWER_SECONDS = 5.0  # A cluster that takes longer to say what topics it has is of no use to a person.
 
 
 def open_log(settings: Settings) -> KafkaLog:
