@@ -10,6 +10,7 @@ import time
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from statistics import quantiles
+from typing import TypeAlias
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -28,7 +29,7 @@ SECONDS, WARM_UP_SECONDS = 20.0, 5.0
 SETTLE_SECONDS = 30.0
 OCCURRED_AT = 4  # Index of the field in a ChannelAvailability.
 
-Found = Queue[list[tuple[float, float]]]
+Found: TypeAlias = "Queue[list[tuple[float, float]]]"
 
 
 def run(rate: float, seconds: float = SECONDS) -> dict[str, float]:

@@ -119,6 +119,8 @@ class KafkaGroupConsumer:
         on_revoke: AssignmentCallback,
         on_lost: AssignmentCallback,
     ) -> None:
+        """Join the group for these topics; the callbacks run inside poll."""
+
         def plain(partitions: list[TopicPartition]) -> list[Partition]:
             return [(partition.topic, partition.partition) for partition in partitions]
 
@@ -139,6 +141,7 @@ class KafkaGroupConsumer:
         self._consumer.subscribe(list(topics), on_assign=assign, on_revoke=revoke, on_lost=lose)
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+        """Wait for a first record, then take what is there; see GroupConsumer."""
         first: Any = self._consumer.poll(timeout_seconds)
         if first is None:
             return ()
@@ -177,23 +180,28 @@ class KafkaGroupConsumer:
         return [message for message in messages if message.error() is None]
 
     def group_metadata(self) -> GroupMetadata:
+        """Return the membership of the present assignment."""
         metadata: GroupMetadata = self._consumer.consumer_group_metadata()
         return metadata
 
     def pause(self, partitions: Iterable[Partition]) -> None:
+        """Stop to deliver partitions until resume."""
         paused = list(partitions)
         self._paused.update(paused)
         self._consumer.pause(_topic_partitions(paused))
 
     def resume(self, partitions: Iterable[Partition]) -> None:
+        """Deliver paused partitions again."""
         resumed = list(partitions)
         self._paused.difference_update(resumed)
         self._consumer.resume(_topic_partitions(resumed))
 
     def seek(self, partition: Partition, offset: int) -> None:
+        """Go on at an offset of an assigned partition."""
         _call(self._consumer.seek, TopicPartition(*partition, offset))
 
     def lag(self) -> dict[Partition, int]:
+        """Return records not yet read by assigned partition, from what the client knows."""
         lags: dict[Partition, int] = {}
         for partition in self._consumer.position(self._consumer.assignment()):
             low, high = self._consumer.get_watermark_offsets(partition, cached=True)
@@ -203,6 +211,7 @@ class KafkaGroupConsumer:
         return lags
 
     def close(self) -> None:
+        """Stop to consume; a static member stays in its group until its session ends."""
         self._consumer.close()
 
 
@@ -229,9 +238,11 @@ class KafkaTransactionalProducer:
         self._produce = self._producer.produce
 
     def init_transactions(self) -> None:
+        """Claim the transactional id; see TransactionalProducer."""
         _call(self._producer.init_transactions, TRANSACTION_CALL_SECONDS)
 
     def begin(self) -> None:
+        """Begin a transaction."""
         _call(self._producer.begin_transaction)
 
     def produce(
@@ -242,6 +253,7 @@ class KafkaTransactionalProducer:
         value: bytes | None,
         headers: Headers | None = None,
     ) -> None:
+        """Produce one record inside the transaction; it waits while the queue is full."""
         try:
             if headers is None:
                 self._produce(topic, value, key, partition)
@@ -256,6 +268,7 @@ class KafkaTransactionalProducer:
                 raise _engine_error(exception.args[0]) from exception
 
     def send_offsets(self, offsets: Mapping[Partition, int], group: GroupMetadata) -> None:
+        """Send the records, then the group's offsets, with the transaction."""
         # Offsets that are accepted before the records are in the log would let a new owner restore without
         # them: it takes the high watermark, then waits for this transaction, whose records come in behind it.
         if self._producer.flush(FLUSH_SECONDS):
@@ -264,12 +277,15 @@ class KafkaTransactionalProducer:
         _call(self._producer.send_offsets_to_transaction, positions, group, TRANSACTION_CALL_SECONDS)
 
     def commit(self) -> None:
+        """Commit: records and offsets become visible together."""
         _call(self._producer.commit_transaction, TRANSACTION_CALL_SECONDS)
 
     def abort(self) -> None:
+        """Abort: nothing of the transaction becomes visible."""
         _call(self._producer.abort_transaction, TRANSACTION_CALL_SECONDS)
 
     def close(self) -> None:
+        """Drop what is not committed."""
         # Nothing to hand over: what is not committed must not become visible.
         self._producer.purge()
 
@@ -300,6 +316,7 @@ class KafkaTableReader:
         )
 
     def end_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        """Return high watermarks, uncommitted records included; raises RetriableLogError without an answer."""
         if not partitions:
             return {}
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -315,16 +332,19 @@ class KafkaTableReader:
         return {(partition.topic, partition.partition): result.offset for partition, result in found.items()}
 
     def start(self, partition: Partition, offset: int) -> None:
+        """Begin to read a partition at an offset."""
         begin = TopicPartition(*partition, offset or OFFSET_BEGINNING)
         _call(self._consumer.incremental_assign, [begin])
         self._positions[partition] = offset
 
     def stop(self, partitions: Iterable[Partition]) -> None:
+        """Read partitions no more."""
         stopped = [partition for partition in partitions if self._positions.pop(partition, None) is not None]
         if stopped:
             _call(self._consumer.incremental_unassign, _topic_partitions(stopped))
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
+        """Return committed records of the started partitions."""
         if not self._positions:
             return ()
         return self._take(self._consumer.consume(max_records, timeout_seconds))
@@ -349,9 +369,11 @@ class KafkaTableReader:
         return records
 
     def position(self, partition: Partition) -> int:
+        """Return the offset up to which nothing committed is left unread."""
         return self._positions[partition]
 
     def open_writers(self, partition: Partition, offset: int) -> Sequence[Record]:
+        """Return records from an offset on, uncommitted ones included; waits up to a second."""
         reader = self._reading("read_uncommitted")
         try:
             reader.assign([TopicPartition(*partition, offset)])
@@ -361,6 +383,7 @@ class KafkaTableReader:
             reader.close()
 
     def close(self) -> None:
+        """Stop to read."""
         self._consumer.close()
 
 

@@ -1,7 +1,7 @@
 # Formats the storage and becomes the broker. ADVERTISED is what clients inside and outside are told to call.
 set -eu
 java=/opt/java/bin/java
-settings=/home/kafka/server.properties
+settings="$HOME"/server.properties
 cp /opt/server.properties "$settings"
 echo "advertised.listeners=$ADVERTISED" >> "$settings"
 "$java" -cp '/opt/jars/*' kafka.tools.StorageTool format --cluster-id MkU3OEVBNTcwNTJENDM2Qg --config "$settings"
