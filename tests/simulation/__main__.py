@@ -17,7 +17,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, required=True, help="the seed that a failure has printed")
     parser.add_argument("--verbose", action="store_true", help="show the log of the engine too")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.CRITICAL, format="         %(message)s")
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.verbose else logging.CRITICAL, format="         %(message)s"
+    )
     try:
         world = simulate(SCENARIOS[arguments.scenario](), arguments.seed)
     except SimulationFailed as failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -18,30 +19,40 @@ class Fault(StrEnum):
     FATAL = "fatal error"
 
 
-_WHERE = {
-    Fault.CRASH: "",
-    Fault.FREEZE: "",
-    Fault.ABORTABLE: "before producer.",
-    Fault.FATAL: "",
-}
-"""Beginnings of the crash points where a fault makes sense."""
+ANYWHERE = ("", 60)
+"""Beginning of the crash points where a fault may happen, and most calls until it does: a batch makes about 20."""
 
-_NEVER_ABORTABLE = frozenset({"before producer.init_transactions", "before producer.abort", "before producer.close"})
+_PLACES = {
+    Fault.CRASH: (ANYWHERE, ("before producer.commit", 3), ("after producer.commit", 3)),
+    Fault.FREEZE: (ANYWHERE, ("before producer.produce", 8), ("after producer.send_offsets", 2)),
+    Fault.ABORTABLE: (
+        ("before producer.produce", 20),
+        ("before producer.send", 3),
+        ("before producer.commit", 3),
+    ),
+    Fault.FATAL: (ANYWHERE, ("after producer.commit", 3)),
+}
+"""Anywhere, and where it hurts most."""
 
 
 class FaultyProcess(Process):
     """A process with at most one fault ahead of it: after so many more calls that it fits."""
 
-    def __init__(self, name: str, freeze: Callable[[FaultyProcess, str], None], note: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, freeze: Callable[[FaultyProcess, str], None], note: Callable[[str], None]
+    ) -> None:
         super().__init__(name, self._at_point)
         self._freeze = freeze
         self._note = note
         self._fault: Fault | None = None
+        self._place = ""
         self._calls_left = 0
 
-    def arm(self, fault: Fault, calls: int) -> None:
-        """Let a fault happen at the calls-th fitting crash point from now."""
-        self._fault, self._calls_left = fault, calls
+    def arm(self, fault: Fault, generator: random.Random) -> None:
+        """Let a fault happen at one of the next calls."""
+        self._fault = fault
+        self._place, most_calls = generator.choice(_PLACES[fault])
+        self._calls_left = generator.randint(1, most_calls)
 
     def disarm(self) -> None:
         """Let no fault happen."""
@@ -49,9 +60,7 @@ class FaultyProcess(Process):
 
     def _at_point(self, point: str) -> None:
         fault = self._fault
-        if fault is None or not point.startswith(_WHERE[fault]):
-            return
-        if fault is Fault.ABORTABLE and point in _NEVER_ABORTABLE:
+        if fault is None or not point.startswith(self._place):
             return
         self._calls_left -= 1
         if self._calls_left > 0:

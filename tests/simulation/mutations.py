@@ -7,13 +7,14 @@ A mutation is a context in which one rule does not hold. The design's reason for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from unittest.mock import patch
 
 from streams.engine.batch import Batch
 from streams.engine.engine import Engine
 from streams.engine.log import GroupMetadata, Partition
+from streams.engine.memory_log import producer as producer_module
 from streams.engine.memory_log.consumer import MemoryConsumer
 from streams.engine.memory_log.groups import Group
 from streams.engine.memory_log.producer import MemoryProducer
@@ -96,7 +97,10 @@ def _offsets_not_in_the_transaction() -> AbstractContextManager[Any]:
 
 def _offsets_before_records() -> AbstractContextManager[Any]:
     """The log's contract: offsets that overtake records let a takeover restore without them."""
-    return patch.object(MemoryProducer, "flushes_before_offsets", new=False)
+    stack = ExitStack()
+    stack.enter_context(patch.object(MemoryProducer, "flushes_before_offsets", new=False))
+    stack.enter_context(patch.object(producer_module, "FLUSH_PROBABILITY", 0.0))
+    return stack
 
 
 def _pending_offsets_ignored() -> AbstractContextManager[Any]:

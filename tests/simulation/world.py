@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from streams.engine.errors import EngineError
@@ -18,12 +19,14 @@ from tests.simulation.faults import Fault, FaultyProcess
 
 MOST_WORKERS = 4
 SESSION_TIMEOUT_MS = 6_000
-TRANSACTION_TIMEOUT_MS = 10_000
+TRANSACTION_TIMEOUTS_MS = (10_000, 20_000)
 LONG_FREEZE_MS = 7_000  # Past the session: the worker is expelled while it sleeps.
+VERY_LONG_FREEZE_MS = 10_001  # Past the shorter time-out of transactions too.
 MARKER_DELAYS_MS = (0, 50, 1_000, 5_000)
-LATEST_FAULT_CALLS = 60  # A batch makes about 20 calls, so a fault lies within the next few.
+WEATHER = (0.2, 1, 1, 5)  # How much less or more likely than usual each action is under one seed.
 NESTED_ACTIONS = 6
-HEALING_ROUNDS = 2_000  # A few dozen are enough for a sound engine; past this it will never drain.
+TAKEOVER_STEPS = 30  # Enough for three workers to hear of a rebalance, join, restore and apply.
+HEALING_ROUNDS = 400  # A few dozen are enough for a sound engine; past this it will never drain.
 HEALING_TICK_MS = 700  # Longer than a tick of the engine; ten let the sessions of the dead end.
 QUIET_ROUNDS = 3  # Rounds without anything left to read, so that ticks have acted too.
 
@@ -50,12 +53,20 @@ class SimulatedWorker(Protocol):
 class Scenario(Protocol):
     """What the workers do, what they are fed, and how to tell that they did it right."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return the name that a replay is asked for with."""
+
     partitions: int
     """How many partitions there are, each of which somebody must serve in the end; known after topics()."""
-    compacted: Sequence[str]
-    inputs_by_group: Mapping[str, Sequence[str]]
-    """Topics that each consumer group must have read to their end before the run is over."""
+
+    @property
+    def compacted(self) -> Sequence[str]:
+        """Return the topics that are compacted."""
+
+    @property
+    def inputs_by_group(self) -> Mapping[str, Sequence[str]]:
+        """Return the topics that each consumer group must have read to their end before the run is over."""
 
     def topics(self, generator: random.Random) -> dict[str, int]:
         """Return the number of partitions by topic."""
@@ -95,7 +106,7 @@ class World:
             self.random,
             longest_marker_delay_ms=self.random.choice(MARKER_DELAYS_MS),
             session_timeout_ms=SESSION_TIMEOUT_MS,
-            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            transaction_timeout_ms=self.random.choice(TRANSACTION_TIMEOUTS_MS),
         )
         for name, partitions in scenario.topics(self.random).items():
             self.cluster.create_topic(name, partitions)
@@ -103,6 +114,10 @@ class World:
         self.fed = 0
         self.slots: list[Slot] = []
         self._incarnations = 0
+        # Each seed has a weather of its own (swarm testing): mostly crashes here, mostly frozen workers there.
+        weather = [weight * self.random.choice(WEATHER) for _, weight in _ACTIONS]
+        self._weights = list(accumulate(weather))
+        self._faults = self.random.sample(list(Fault), self.random.randint(1, len(Fault)))
 
     def run(self) -> None:
         """Run the schedule, heal what is broken, let all be read, and check the outcome."""
@@ -117,9 +132,7 @@ class World:
 
     def act(self, depth: int = 0) -> None:
         """Do one random thing."""
-        actions, weights = zip(*_ACTIONS, strict=True)
-        action: Callable[[World, int], None] = self.random.choices(actions, weights)[0]
-        action(self, depth)
+        self.random.choices(_CALLS, cum_weights=self._weights)[0](self, depth)
 
     def _step_some(self, depth: int) -> None:
         ready = [slot for slot in self.slots if slot.process.running and not slot.busy]
@@ -139,17 +152,16 @@ class World:
         self.note(f"{milliseconds} ms pass")
 
     def _pass_much_time(self, _depth: int) -> None:
-        milliseconds = self.random.choice((LONG_FREEZE_MS, TRANSACTION_TIMEOUT_MS + 1))
+        milliseconds = self.random.choice((LONG_FREEZE_MS, LONG_FREEZE_MS, VERY_LONG_FREEZE_MS))
         self.cluster.tick(milliseconds)
         self.note(f"{milliseconds} ms pass")
 
     def _arm(self, _depth: int) -> None:
         running = [slot for slot in self.slots if slot.process.running]
         if running:
-            slot, fault = self.random.choice(running), self.random.choice(list(Fault))
-            calls = self.random.randint(1, LATEST_FAULT_CALLS)
-            slot.process.arm(fault, calls)
-            self.note(f"{slot.process.name}: {fault} ahead in {calls} calls")
+            slot, fault = self.random.choice(running), self.random.choice(self._faults)
+            slot.process.arm(fault, self.random)
+            self.note(f"{slot.process.name}: {fault} ahead")
 
     def _kill(self, _depth: int) -> None:
         idle = [slot for slot in self.slots if not slot.busy]
@@ -164,6 +176,25 @@ class World:
             slot = self.random.choice(idle)
             slot.process.frozen = not slot.process.frozen
             self.note(f"{slot.process.name}: {'frozen' if slot.process.frozen else 'thawed'}")
+
+    def _outlive(self, depth: int) -> None:
+        """Freeze a worker past its session, let others take over, thaw it and let it go on at once."""
+        ready = [slot for slot in self.slots if slot.process.running and not slot.busy]
+        if ready:
+            slot = self.random.choice(ready)
+            slot.process.frozen = True
+            self.note(f"{slot.process.name}: frozen")
+            self._others_take_over(depth)
+            slot.process.frozen = False
+            self.note(f"{slot.process.name}: thawed")
+            self._step(slot, depth)
+
+    def _others_take_over(self, depth: int) -> None:
+        self._pass_much_time(depth)
+        for _ in range(self.random.randint(0, TAKEOVER_STEPS)):
+            self._step_some(depth)
+            if self.random.random() < 0.2:
+                self._pass_time(depth)
 
     def _start_some(self, _depth: int) -> None:
         """Start a worker, perhaps under the id of one that is only frozen, as a hasty supervisor would."""
@@ -228,9 +259,7 @@ class World:
         for _ in range(self.random.randint(1, NESTED_ACTIONS)):
             self.act(depth)
         if self.random.random() < 0.5:
-            self._pass_much_time(depth)
-            for _ in range(self.random.randint(0, 2 * NESTED_ACTIONS)):
-                self._step_some(depth)
+            self._others_take_over(depth)
         process.frozen = False
         self.note(f"{process.name}: thawed")
 
@@ -283,12 +312,14 @@ _ACTIONS: Sequence[tuple[Callable[[World, int], None], int]] = (
     (World._arm, 8),
     (World._kill, 1),
     (World._freeze_or_thaw, 2),
+    (World._outlive, 1),
     (World._start_some, 4),
     (World._stop_some, 1),
     (World._delay_markers, 2),
     (World._compact, 2),
 )
 """What can happen, and how often beside the others."""
+_CALLS = [call for call, _ in _ACTIONS]
 
 
 def simulate(scenario: Scenario, seed: int) -> World:
