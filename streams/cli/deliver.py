@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import structlog
 import typer
 from aiokafka.errors import KafkaError
 
@@ -75,6 +76,7 @@ def http(
 
 async def _run(settings: Settings, make: Callable[[], Egress]) -> None:
     """Run a delivery, with its metrics, until SIGTERM or SIGINT."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     egress = make()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -147,22 +147,18 @@ class Sending:
             self.room.add(Waiting(update, stored))
         self.delivery.notify()
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Deliver until a condition holds, within a deadline."""
+    async def until_done(self) -> None:
+        """Deliver until nothing is left to be done, within a deadline."""
         async with asyncio.timeout(DEADLINE_SECONDS):
             running = asyncio.create_task(self.delivery.run())
             try:
-                while not condition():
+                while self.room.lowest(0) is not None:
                     assert not running.done(), running.exception()
                     await asyncio.sleep(0.002)
             finally:
                 running.cancel()
                 with suppress(asyncio.CancelledError):
                     await running
-
-    async def until_done(self) -> None:
-        """Deliver until nothing is left to be done."""
-        await self.until(lambda: self.room.lowest(0) is None)
 
 
 class Channel(ABC):
@@ -171,6 +167,7 @@ class Channel(ABC):
     script: list[str]
     received: list[list[tuple[str, int]]]
     bad_skus: set[str]
+    on_request: Callable[[], None]
 
     @property
     def accepted(self) -> list[tuple[str, int]]:
@@ -182,8 +179,8 @@ class SinkContract:
     """
     A sink in front of a scripted channel.
 
-    A subclass has fixtures `channel` (with script words "fail" and "bad batch", and bad_skus that it refuses)
-    and `sink`.
+    A subclass has fixtures `channel` (which knows the script word "fail", refuses bad_skus, and calls
+    on_request before it answers) and `sink`.
     """
 
     async def test_what_waits_arrives(self, channel: Channel, sink: Sink) -> None:
@@ -205,10 +202,9 @@ class SinkContract:
         channel.script = ["fail"]
         sending = Sending(sink)
         sending.put(availability("a", 1))
-        await sending.until(lambda: len(channel.received) == 1)
-        sending.put(availability("a", 2))
+        channel.on_request = lambda: sending.put(availability("a", 2))
         await sending.until_done()
-        assert channel.accepted == [("a", 2)]
+        assert channel.received == [[("a", 1)], [("a", 2)]]
 
     async def test_an_older_value_is_never_sent_after_a_newer_one(self, channel: Channel, sink: Sink) -> None:
         """Not even when it comes in again after the newer one was taken."""
@@ -257,9 +253,10 @@ class SinkContract:
         channel.script = ["fail"]
         sending = Sending(sink)
         sending.put(availability("a", 1), availability("b", 1))
-        await sending.until(lambda: len(channel.received) == 1)
-        assert sending.room.lowest(0) == 0
+        positions: list[int | None] = []
+        channel.on_request = lambda: positions.append(sending.room.lowest(0))
         await sending.until_done()
+        assert positions == [0, 0]
 
     async def test_closing_releases_connections(self, channel: Channel, sink: Sink) -> None:
         """A closed sink sends no more, and says so."""
