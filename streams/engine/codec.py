@@ -86,7 +86,8 @@ def _read_length(data: bytes, index: int) -> tuple[int, int]:
 def string(text: str) -> bytes:
     """Return the Avro encoding of a string: length and UTF-8."""
     encoded = text.encode()
-    return varint(len(encoded)) + encoded
+    length = len(encoded)
+    return (_SMALL_VARINTS[length] if length < _SMALL else varint(length)) + encoded
 
 
 class _Source:
@@ -97,6 +98,7 @@ class _Source:
         self.names: dict[str, Any] = {
             "_small": _SMALL_VARINTS,
             "_varint": varint,
+            "_string": string,
             "_read_varint": read_varint,
             "_read_length": _read_length,
             "_malformed": MalformedRecord,
@@ -283,85 +285,77 @@ def compile_reader(
 
 
 class _WriterCompiler:
-    """Writes the source of one writer; runs of constant bytes are folded into one."""
+    """Writes one writer as expressions for one join; runs of constant bytes are folded into one."""
 
     def __init__(self) -> None:
         self.source = _Source()
         self.named: dict[str, Any] = {}
-        self.pending = b""
 
-    def flush(self, depth: int) -> None:
-        if self.pending:
-            self.source.add(depth, f"add({self.source.constant(self.pending)})")
-            self.pending = b""
-
-    def add(self, depth: int, *lines: str) -> None:
-        self.flush(depth)
-        self.source.add(depth, *lines)
-
-    def fold(self, schema: Any, value: Any) -> None:
-        """Append a constant."""
+    def constant(self, schema: Any, value: Any) -> bytes:
+        """Return the encoding of a constant."""
         schema = _resolve(schema, self.named)
-        if isinstance(schema, list):
-            self.pending += b"\x00" if value is None else b"\x02"
-            if value is not None:
-                self.fold(_optional(schema), value)
-        elif _kind(schema) == "string":
-            self.pending += string(value)
-        elif _kind(schema) == "enum":
-            self.pending += varint(schema["symbols"].index(value))
-        elif _kind(schema) in {"int", "long"}:
-            self.pending += varint(value)
-        else:
-            raise ConfigurationError(f"a constant of type {_kind(schema)} can't be compiled")
+        kind = _kind(schema)
+        if kind == "union":
+            return b"\x00" if value is None else b"\x02" + self.constant(_optional(schema), value)
+        if kind == "string":
+            return string(value)
+        if kind == "enum":
+            return varint(schema["symbols"].index(value))
+        if kind in {"int", "long"}:
+            return varint(value)
+        raise ConfigurationError(f"a constant of type {kind} can't be compiled")
 
-    def value(self, schema: Any, variable: str, depth: int) -> None:
+    def value(self, schema: Any, variable: str) -> list[str]:
+        """Return the expressions that encode a variable."""
         schema = _resolve(schema, self.named)
         emit = getattr(self, f"_{_kind(schema)}", None)
         if emit is None:
             raise ConfigurationError(f"type {_kind(schema)} can't be compiled")
-        emit(schema, variable, depth)
+        expressions: list[str] = emit(schema, variable)
+        return expressions
 
-    def _long(self, _schema: Any, variable: str, depth: int) -> None:
-        self.add(
-            depth, f"add(_small[{variable}] if -{_SMALL} <= {variable} < {_SMALL} else _varint({variable}))"
-        )
+    def _long(self, _schema: Any, variable: str) -> list[str]:
+        return [f"_small[{variable}] if -{_SMALL} <= {variable} < {_SMALL} else _varint({variable})"]
 
     _int = _long
 
-    def _boolean(self, _schema: Any, variable: str, depth: int) -> None:
-        self.add(depth, f"add(b'\\x01' if {variable} else b'\\x00')")
+    def _boolean(self, _schema: Any, variable: str) -> list[str]:
+        return [f"b'\\x01' if {variable} else b'\\x00'"]
 
-    def _string(self, _schema: Any, variable: str, depth: int) -> None:
-        self.add(depth, f"e = {variable}.encode()", "add(_varint(len(e))); add(e)")
+    def _string(self, _schema: Any, variable: str) -> list[str]:
+        return [f"_string({variable})"]
 
-    def _bytes(self, _schema: Any, variable: str, depth: int) -> None:
-        self.add(depth, f"add(_varint(len({variable}))); add({variable})")
+    def _bytes(self, _schema: Any, variable: str) -> list[str]:
+        return [f"_varint(len({variable}))", variable]
 
-    def _enum(self, schema: Any, variable: str, depth: int) -> None:
+    def _enum(self, schema: Any, variable: str) -> list[str]:
         symbols = self.source.constant({symbol: varint(n) for n, symbol in enumerate(schema["symbols"])})
-        self.add(depth, f"add({symbols}[{variable}])")
+        return [f"{symbols}[{variable}]"]
 
-    def _union(self, schema: Any, variable: str, depth: int) -> None:
-        self.add(depth, f"if {variable} is None: add(b'\\x00')", "else:", "    add(b'\\x02')")
-        self.value(_optional(schema), variable, depth + 1)
-        self.flush(depth + 1)
+    def _union(self, schema: Any, variable: str) -> list[str]:
+        inner = _sum(self.value(_optional(schema), variable))
+        return [f"b'\\x00' if {variable} is None else b'\\x02' + {inner}"]
 
-    def _record(self, schema: Any, variable: str, depth: int) -> None:
-        names = [self.source.fresh() for _ in schema["fields"]]
-        self.add(depth, f"({', '.join(names)},) = {variable}")
-        for name, field in zip(names, schema["fields"], strict=True):
-            self.value(field["type"], name, depth)
-        self.flush(depth)
-
-    def _array(self, schema: Any, variable: str, depth: int) -> None:
+    def _array(self, schema: Any, variable: str) -> list[str]:
         item = self.source.fresh()
-        self.add(
-            depth, f"if {variable}:", f"    add(_varint(len({variable})))", f"    for {item} in {variable}:"
-        )
-        self.value(schema["items"], item, depth + 2)
-        self.flush(depth + 2)
-        self.pending += b"\x00"
+        items = _resolve(schema["items"], self.named)
+        if _kind(items) == "record":
+            names = [self.source.fresh() for _ in items["fields"]]
+            pairs = zip(items["fields"], names, strict=True)
+            parts = [part for field, name in pairs for part in self.value(field["type"], name)]
+            item = f"({', '.join(names)},)"
+        else:
+            parts = self.value(items, item)
+        encoded = f"b''.join([{_joined(parts)} for {item} in {variable}])"
+        return [f"_varint(len({variable})) + {encoded} + b'\\x00' if {variable} else b'\\x00'"]
+
+
+def _sum(parts: list[str]) -> str:
+    return " + ".join(f"({part})" for part in parts)
+
+
+def _joined(parts: list[str]) -> str:
+    return f"b''.join(({', '.join(parts)},))"
 
 
 def compile_writer(
@@ -384,20 +378,20 @@ def compile_writer(
     compiler.named[schema["name"]] = schema
     fields = schema["fields"][spliced : len(schema["fields"]) - trailing]
     arguments = [field["name"] for field in fields if field["name"] not in constants]
-    source = compiler.source
     arguments = [*(["prefix"] if spliced else []), *arguments, *(["suffix"] if trailing else [])]
-    source.add(0, f"def write({', '.join(arguments)}):")
-    source.add(1, "parts = []; add = parts.append")
-    compiler.pending = header
+    parts: list[str] = []
+    pending = header
     if spliced:
-        compiler.add(1, "add(prefix)")
+        parts, pending = [compiler.source.constant(header), "prefix"], b""
     for field in fields:
         if field["name"] in constants:
-            compiler.fold(field["type"], constants[field["name"]])
-        else:
-            compiler.value(field["type"], field["name"], 1)
-    compiler.flush(1)
-    if trailing:
-        source.add(1, "add(suffix)")
-    source.add(1, "return b''.join(parts)")
-    return source.function("write")
+            pending += compiler.constant(field["type"], constants[field["name"]])
+            continue
+        if pending:
+            parts.append(compiler.source.constant(pending))
+            pending = b""
+        parts += compiler.value(field["type"], field["name"])
+    parts += [compiler.source.constant(pending)] if pending else []
+    parts += ["suffix"] if trailing else []
+    compiler.source.add(0, f"def write({', '.join(arguments)}):", f"    return {_joined(parts)}")
+    return compiler.source.function("write")
