@@ -25,6 +25,7 @@ _HOUR_BYTES = 2
 _ENTRY_BYTES = PACKED_BYTES - _PREFIX_BYTES + _HOUR_BYTES
 _HOURS = 1 << 8 * _HOUR_BYTES  # Hours count modulo this, 7.5 years.
 _SUFFIX_BYTES = IDENTITY_BYTES - _PREFIX_BYTES
+RECORD_BYTES = 20_000 * PACKED_BYTES  # 440 kB: however large a batch, a topic takes its records (1 MB).
 SLOTS_SWEPT = 512  # Slots rid of old entries at a time: under a millisecond when nothing has expired.
 MILLISECONDS_PER_HOUR = 3_600_000
 
@@ -139,12 +140,14 @@ class SeenEvents:
         return Verdict.DUPLICATE if seen == content else Verdict.CONFLICT
 
     def flush(self, produce: Produce, transactional_id: str, now_milliseconds: int) -> None:
-        """Produce the batch's identities, one record a partition, each naming its writer."""
+        """Produce the batch's identities, packed into few records a partition, each naming its writer."""
         hour = now_milliseconds // MILLISECONDS_PER_HOUR
         for partition, fresh in self._fresh.items():
             if fresh:
                 packed = b"".join([identity + content for identity, content in fresh.items()])
-                produce(self.topic, partition, b"", self._codec.encode(hour, transactional_id, packed))
+                for start in range(0, len(packed), RECORD_BYTES):
+                    part = packed[start : start + RECORD_BYTES]
+                    produce(self.topic, partition, b"", self._codec.encode(hour, transactional_id, part))
                 self._flushed.append((partition, packed, hour))
 
     def merge(self) -> None:
