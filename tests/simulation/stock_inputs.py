@@ -1,0 +1,146 @@
+"""What sources write in a stock scenario: real events, resent, shuffled, misplaced, and poison among them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from schemas import wire
+from streams.domain.sku import normalise_sku
+from streams.engine.partitioner import partition_for
+from streams.topology import EVENT_TOPICS, STOCK_RETURNS
+from tests.simulation.world import Input
+
+LOCATIONS = ("dc-leeds", "store-london")
+CHANNELS = ("marketplace", "pos", "web")
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+ANCIENT_MS = 600_000_000_000  # 1989: before any stock event.
+
+DUPLICATE_SHARE = 0.2
+POISON_SHARE = 0.12
+MISPLACED_SHARE = 0.04
+POLICY_SHARE = 0.06
+
+
+class Source:
+    """Writes random events about a few SKUs."""
+
+    def __init__(self, generator: random.Random, partitions: int, now_ms: int) -> None:
+        self._random = generator
+        self._partitions = partitions
+        self._now_ms = now_ms
+        self._skus = [normalise_sku(f"SKU-{number}") for number in range(generator.randint(1, 5))]
+        self._written = 0
+
+    def inputs(self) -> list[Input]:
+        """Return everything in the order in which it is written."""
+        found: list[Input] = []
+        for _ in range(self._random.randint(5, 40)):
+            chance = self._random.random()
+            if chance < POISON_SHARE:
+                found.append(self._poison())
+                continue
+            found.append(self._policy() if chance < POISON_SHARE + POLICY_SHARE else self._event())
+            if self._random.random() < DUPLICATE_SHARE:
+                found.insert(self._random.randrange(len(found)), found[-1])
+        if self._random.random() < 0.3:
+            found += found[: self._random.randint(0, len(found))]
+        return found
+
+    def _placed(self, record: str, value: dict[str, Any]) -> Input:
+        key = value["sku"].encode()
+        partition = partition_for(key, self._partitions)
+        if self._random.random() < MISPLACED_SHARE:
+            partition = self._random.randrange(self._partitions)
+        return Input(EVENT_TOPICS[record].name, partition, key, wire.encode(record, value))
+
+    def _envelope(self) -> dict[str, Any]:
+        self._written += 1
+        return {
+            "event_id": f"e{self._written}",
+            "source_id": self._random.choice(("till", "shop")),
+            "sku": self._random.choice(self._skus),
+            "location_id": self._random.choice(LOCATIONS),
+            "channel_id": self._random.choice((None, *CHANNELS)),
+            "quantity": self._random.randint(1, 9),
+            "occurred_at": self._now_ms - self._random.randrange(2 * DAY_MS),
+        }
+
+    def _event(self) -> Input:
+        value = self._envelope()
+        record = self._random.choice(
+            (
+                *("SaleRecorded", "GoodsReceived", "GoodsReceived", "OrderPlaced", "OrderPlaced"),
+                *("OrderShipped", "OrderCancelled", "ReturnReceived", "InboundAnnounced", "InboundCancelled"),
+                *("TransferShipped", "TransferReceived", "StockAdjusted", "DispositionChanged"),
+            )
+        )
+        return self._placed(record, value | self._rest(record, value))
+
+    def _rest(self, record: str, value: dict[str, Any]) -> dict[str, Any]:
+        """Return what a record has beyond the envelope; few ids, so that events meet on one line."""
+        other = LOCATIONS[1 - LOCATIONS.index(value["location_id"])]
+        line = str(self._random.randint(1, 3))
+        disposition = self._random.choice(("SELLABLE", "DAMAGED", "QUALITY_CONTROL"))
+        received = {"inbound_id": self._random.choice((None, line)), "quantity": self._random.randint(1, 30)}
+        beyond: dict[str, dict[str, Any]] = {
+            "OrderPlaced": {"order_id": line, "hold_id": None},
+            "OrderShipped": {"order_id": line},
+            "OrderCancelled": {"order_id": line},
+            "ReturnReceived": {"disposition": disposition},
+            "DispositionChanged": {"disposition": disposition},
+            "GoodsReceived": received,
+            "InboundAnnounced": {"inbound_id": line, "eta": self._now_ms + DAY_MS},
+            "InboundCancelled": {"inbound_id": line},
+            "TransferShipped": {"transfer_id": line, "to_location_id": other},
+            "TransferReceived": {"transfer_id": line, "from_location_id": other},
+            "StockAdjusted": {"reason": "CORRECTION", "quantity": self._random.choice((-3, -1, 2, 5))},
+        }
+        return beyond.get(record, {})
+
+    def _policy(self) -> Input:
+        """Return a policy for one SKU or all."""
+        self._written += 1
+        chosen = self._random.sample((*CHANNELS, "*"), self._random.randint(0, 2))
+        channels = [
+            {
+                "channel_id": channel_id,
+                "location_ids": self._random.choice((None, [LOCATIONS[0]])),
+                "share_basis_points": self._random.choice((None, 0, 3_333, 10_000)),
+                "buffer": self._random.choice((None, 1)),
+                "cap": self._random.choice((None, 3)),
+                "ring_fence": self._random.choice((None, 2, 50)),
+                "priority": self._random.choice((None, 1)),
+            }
+            for channel_id in chosen
+        ]
+        value = {
+            "event_id": f"p{self._written}",
+            "source_id": "desk",
+            "sku": self._random.choice((*self._skus, "*", "*")),
+            "occurred_at": self._now_ms - self._random.randrange(HOUR_MS),
+            "network_safety": self._random.choice((None, 2)),
+            "channels": channels,
+            "locations": [{"location_id": self._random.choice((*LOCATIONS, "*")), "safety_stock": 1}],
+        }
+        return self._placed("StockPolicySet", value)
+
+    def _poison(self) -> Input:
+        """Return a record that can only become a dead letter."""
+        value = self._envelope()
+        good = self._placed("SaleRecorded", value)
+        data = good.value or b""
+        wrong = self._random.choice(({"quantity": 0}, {"quantity": -4}, {"location_id": ""}))
+        untimely = {"occurred_at": self._random.choice((ANCIENT_MS, self._now_ms + 30 * DAY_MS))}
+        return self._random.choice(
+            (
+                good._replace(value=data[: self._random.randrange(len(data))]),
+                good._replace(value=self._random.randbytes(self._random.randint(0, 40))),
+                good._replace(value=None),
+                good._replace(key=self._random.choice((None, b"", b"\xff\xfe", b"another"))),
+                good._replace(topic=STOCK_RETURNS.name),
+                self._placed("SaleRecorded", value | wrong),
+                self._placed("SaleRecorded", value | untimely),
+            )
+        )
