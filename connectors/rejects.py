@@ -30,7 +30,7 @@ class RejectsFile:
         try:
             if self._file is None:
                 self._file = self.path.open("w", encoding="utf-8")
-            self._file.write(json.dumps(entry) + "\\n")
+            self._file.write(json.dumps(entry) + "\n")
         except OSError as error:
             raise SourceError(f"Cannot write rejects to {self.path}: {error.strerror}.") from error
         self.count += 1

@@ -36,6 +36,7 @@ def replay_progress(title: str, files: InputFiles) -> Iterator[Show]:
 
 def _plain(title: str, files: InputFiles) -> Show:
     shown_at = time.monotonic()
+    print(f"{title}: {files.total_bytes:,} bytes in {len(files.paths)} files", file=sys.stderr, flush=True)
 
     def show(summary: Summary) -> None:
         nonlocal shown_at
