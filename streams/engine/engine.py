@@ -181,6 +181,11 @@ class Engine:
             self._processor.take_global(record)
         until_tick = 0.0 if self._processor.pending else max(0.0, self._next_tick - self._clock())
         records = self._consumer.poll(self._config.batch_max_records, min(timeout_seconds, until_tick))
+        if self._restorer.busy:
+            early = {
+                record.partition() for record in records if self._restorer.is_restoring(record.partition())
+            }
+            assert not early, f"records came before their tables: partitions {sorted(early)}"
         # Asked under load too: what time alone does, such as dropping old identities, must not wait for a lull.
         if not self._tick_due() and not records:
             return None
