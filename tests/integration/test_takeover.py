@@ -1,0 +1,43 @@
+"""A worker dies for good: the one that is left takes over, within its session and a restore."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from streams.settings import Settings
+from tests.conftest import RunOnhand
+from tests.integration.running import BACK_SECONDS, Positions
+from tests.integration.steady import SteadyShop
+from tests.processes import wait_until
+
+SEED = 20_260_304
+FLOWING_EVENTS = 3_000
+TAKEOVERS_TOTAL = 3  # Each death has a chance to leave a transaction open.
+# Session of 6 s, rebalance, restore, an open transaction found and ended; and a machine that is busy.
+TAKEOVER_SECONDS = 30.0
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+def test_surviving_worker_takes_over_what_a_dead_one_left(
+    fresh_cluster: Settings, run_worker: RunOnhand
+) -> None:
+    """Killed by signal 9 in the middle of its work and not restarted in time, three times over."""
+    print(f"seed {SEED}")
+    workers = [run_worker(fresh_cluster, f"worker-{number}") for number in range(2)]
+    positions = Positions(fresh_cluster.bootstrap_servers)
+    with positions, SteadyShop(fresh_cluster.bootstrap_servers, SEED):
+        for number in range(TAKEOVERS_TOTAL):
+            positions.wait_flowing(FLOWING_EVENTS, BACK_SECONDS)
+            workers[number % 2].kill()
+            written, killed_at = positions.written(), time.monotonic()
+            wait_until(
+                lambda written=written: positions.are_beyond(written),  # type: ignore[misc]
+                TAKEOVER_SECONDS,
+                f"taken over: {workers[1 - number % 2].log}",
+            )
+            print(f"taken over {time.monotonic() - killed_at:.1f} s after the death")
+            workers[number % 2] = run_worker(fresh_cluster, f"worker-{number % 2}")
+        positions.wait_drained(BACK_SECONDS)
