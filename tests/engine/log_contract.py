@@ -220,6 +220,19 @@ class LogContract:
         second = Member(bed.log(), topic, "one", [topic])
         eventually(lambda: second.poll() == [b"1", b"2"])
 
+    def test_offsets_of_two_producers_count_in_the_order_in_which_they_were_sent(self, bed: Bed) -> None:
+        """Producers may take turns; so may offsets of topics that the group does not read, as a mere fence."""
+        topic, fence = bed.topic(1), bed.topic(1)
+        for value in (b"0", b"1", b"2"):
+            bed.append(topic, 0, value)
+        first = Member(bed.log(), topic, "one", [topic])
+        eventually(lambda: first.poll() == [b"0", b"1", b"2"])
+        for offset, name in enumerate((f"{topic}-a", f"{topic}-b"), start=1):
+            with transaction(self.producer(bed, name)) as producer:
+                producer.send_offsets({(topic, 0): offset, (fence, 0): 0}, first.membership())
+        second = Member(bed.log(), topic, "one", [topic])
+        eventually(lambda: second.poll() == [b"2"])
+
     def test_pending_offsets_hold_back_who_takes_over(self, bed: Bed) -> None:
         """While a transaction with a partition's offset is open, its new owner reads nothing."""
         topic = bed.topic(1)

@@ -1,0 +1,44 @@
+"""The simulation can fail: with any rule of the design broken, it says so within some hundred seeds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tests.simulation.counting import CountingScenario
+from tests.simulation.mutations import MUTATIONS
+from tests.simulation.world import SimulationFailed, simulate
+
+MOST_SEEDS = (
+    3_000  # The rarest needs about 250 on average; this many makes a miss a matter of e to the minus 12.
+)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Keep the engine's log out of it."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.timeout(600)  # Found within seconds; only a miss takes minutes.
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_broken_rule_is_found(name: str) -> None:
+    """Some seed fails under the mutation, keeps every rule without it, and says how to be replayed."""
+    seed, failure = first_failure(name)
+    assert f"replay: python -m tests.simulation counting --seed {seed}" in failure
+    simulate(CountingScenario(), seed)
+
+
+def first_failure(name: str) -> tuple[int, str]:
+    """Return the first seed that fails under a mutation, and what it says."""
+    with MUTATIONS[name]():
+        for seed in range(MOST_SEEDS):
+            try:
+                simulate(CountingScenario(), seed)
+            except SimulationFailed as failure:
+                return seed, str(failure)
+    raise AssertionError(f"{MOST_SEEDS} seeds have not found {name}")
