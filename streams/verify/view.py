@@ -41,8 +41,9 @@ class RedisView:
         return int(self._ask("HLEN", self._key(topic)))
 
     def positions(self) -> dict[Partition, int]:
-        """Return up to which offset of each partition the view goes."""
-        stored: dict[str, str] = self._ask("HGETALL", self._key("positions"))
+        """Return up to which offset of each partition the view goes; nothing while it is being built."""
+        generation = self._generation()
+        stored: dict[str, str] = self._ask("HGETALL", f"{VIEW}:{generation}:positions") if generation else {}
         positions = {}
         for name, text in stored.items():
             topic, colon, number = name.rpartition(":")
@@ -51,12 +52,16 @@ class RedisView:
         return positions
 
     def _key(self, name: str) -> str:
-        generation = self._ask("HGET", VIEW, "generation")
+        generation = self._generation()
         if not generation:
             raise ReadError(
                 f"Redis at {self._url} serves no view: start `onhand projector`, or leave the view out with --no-view."
             )
         return f"{VIEW}:{generation}:{name}"
+
+    def _generation(self) -> str | None:
+        generation: str | None = self._ask("HGET", VIEW, "generation")
+        return generation
 
     def _ask(self, *command: str) -> Any:
         try:

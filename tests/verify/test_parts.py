@@ -104,10 +104,10 @@ def test_undecodable_and_foreign_records_are_told() -> None:
     """Damaged bytes, nothing at all, and a record of another topic each have no event."""
     allowed = PLAN.inputs["stock-returns"]
     good = encode("SaleRecorded", fact("A", "1", 1))
-    assert examine(b"A", None, allowed) == {"UNDECODABLE"}
-    assert examine(b"A", good[:-1], PLAN.inputs["stock-sales"]) == {"UNDECODABLE"}
-    assert examine(b"A", good + b"\x00", PLAN.inputs["stock-sales"]) == {"UNDECODABLE"}
-    assert examine(b"A", b"\x00\x00\x00\x03\xe7" + good[5:], allowed) == {"UNDECODABLE"}
+    assert examine(b"A", None, allowed) == frozenset({"UNDECODABLE"})
+    assert examine(b"A", good[:-1], PLAN.inputs["stock-sales"]) == frozenset({"UNDECODABLE"})
+    assert examine(b"A", good + b"\x00", PLAN.inputs["stock-sales"]) == frozenset({"UNDECODABLE"})
+    assert examine(b"A", b"\x00\x00\x00\x03\xe7" + good[5:], allowed) == frozenset({"UNDECODABLE"})
     found = examine(b"A", good, allowed)
     assert not isinstance(found, Event)
     assert "UNEXPECTED_RECORD" in found
