@@ -4,6 +4,8 @@ import asyncio
 import signal
 import sys
 
+import structlog
+
 from streams.cli.overrides import BootstrapServers, MetricsPort, RedisUrl, settings_from
 from streams.health import HealthServer
 from streams.settings import Settings
@@ -21,6 +23,7 @@ def projector(
     settings = settings_from(
         bootstrap_servers=bootstrap_servers, redis_url=redis_url, metrics_port=metrics_port
     )
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     asyncio.run(run_projector(settings))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from streams.cli.stock import stock
 from streams.cli.view import view_app
 from streams.health import HealthServer
 from streams.settings import Settings
+from tests.processes import OnhandProcess
 from tests.view.conftest import View, Writer, availability, level, running_projector
 
 app = typer.Typer()
@@ -48,6 +50,18 @@ async def test_stock_shows_locations_and_channels(settings: Settings, writer: Wr
     assert code == 0
     assert "1,200" in output
     assert "store-london" in output
+
+
+@pytest.mark.kafka
+async def test_projector_process_becomes_ready_and_ends_on_request(
+    settings: Settings, writer: Writer, view: View, run_onhand: Callable[..., OnhandProcess]
+) -> None:
+    """`onhand projector` shows what is there, says that it is ready, and ends with 0 on SIGTERM."""
+    writer.levels(("process", level("process", 1, 3)))
+    process = run_onhand("projector", settings)
+    await asyncio.to_thread(process.wait_ready)
+    await view.shows("process", 3)
+    assert await asyncio.to_thread(process.stop) == 0, process.log
 
 
 @pytest.mark.kafka
