@@ -27,7 +27,8 @@ def markdown() -> str:
 
 def _row(topic: Topic) -> str:
     kept = "latest by key" if topic.retention_days is None else f"{topic.retention_days} days"
-    purpose = topic.purpose.replace(CHANNEL_PLACEHOLDER, "that channel")
+    # Between backticks the placeholder is shown as it is; elsewhere it would be taken for a tag.
+    purpose = topic.purpose.replace(f"what {CHANNEL_PLACEHOLDER}", "what that channel")
     internal = " (internal)" if topic.internal else ""
     records = ", ".join(f"`{record}`" for record in topic.records)
     return f"| `{topic.name}` | {topic.key} | {kept} | {purpose}{internal} | {records} |"
