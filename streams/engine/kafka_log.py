@@ -41,7 +41,7 @@ FLUSH_SECONDS = 30.0  # Longer than any healthy broker takes for one batch.
 QUEUED_RECORDS = 1_000_000  # A batch must fit into the producer's queue, tables and ledger included.
 MAXIMUM_RECORD_BYTES = 2_097_152  # A dead letter is the event's own million bytes and the reason.
 MAXIMUM_POLL_MILLISECONDS = 300_000  # A batch or restore slice takes far less; beyond it the member is stuck.
-OPEN_WRITER_RECORDS = 1_000  # Enough of an open transaction to find who wrote it.
+OPEN_WRITER_SECONDS = 1.0  # The record is there; a second look comes soon if a busy broker takes longer.
 
 _FENCED = {
     KafkaError._FENCED,
@@ -292,7 +292,7 @@ class KafkaTransactionalProducer:
         """Send the records, then the group's offsets, with the transaction."""
         # Offsets that are accepted before the records are in the log would let a new owner restore without
         # them: it takes the high watermark, then waits for this transaction, whose records come in behind it.
-        if self._producer.flush(FLUSH_SECONDS):
+        if _call(self._producer.flush, FLUSH_SECONDS):
             raise AbortableLogError(f"Kafka did not take the records within {FLUSH_SECONDS:.0f} s.")
         positions = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
         _call(self._producer.send_offsets_to_transaction, positions, group, TRANSACTION_CALL_SECONDS)
@@ -338,12 +338,16 @@ class KafkaTableReader:
 
     def end_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """Return high watermarks, uncommitted records included; raises RetriableLogError without an answer."""
+        return self._ends(partitions, IsolationLevel.READ_UNCOMMITTED)
+
+    def _ends(self, partitions: Sequence[Partition], isolation: IsolationLevel) -> dict[Partition, int]:
+        """Return high watermarks, or last stable offsets for committed readers; see end_offsets."""
         if not partitions:
             return {}
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         futures = self._admin.list_offsets(
             dict.fromkeys(_topic_partitions(partitions), latest),
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            isolation_level=isolation,
             request_timeout=REQUEST_SECONDS,
         )
         try:
@@ -394,11 +398,20 @@ class KafkaTableReader:
         return self._positions[partition]
 
     def open_writers(self, partition: Partition, offset: int) -> Sequence[Record]:
-        """Return records from an offset on, uncommitted ones included; waits up to a second."""
+        """
+        Return the first record of the open transaction that stands at an offset, if one does.
+
+        Waits up to a second. Raises RetriableLogError without an answer.
+        """
+        stable = self._ends([partition], IsolationLevel.READ_COMMITTED)[partition]
+        if stable > offset:
+            # Nothing is in the way: a busy machine has not fetched what is there. Naming whoever wrote it
+            # would fence a worker that lives, which ten kills under load did.
+            return ()
         reader = self._reading("read_uncommitted")
         try:
-            reader.assign([TopicPartition(*partition, offset)])
-            messages: list[Any] = reader.consume(OPEN_WRITER_RECORDS, 1.0)
+            reader.assign([TopicPartition(*partition, stable)])
+            messages: list[Any] = reader.consume(1, OPEN_WRITER_SECONDS)
             return [message for message in messages if message.error() is None]
         finally:
             reader.close()

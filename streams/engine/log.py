@@ -125,7 +125,12 @@ class TableReader(Protocol):
         """
 
     def open_writers(self, partition: Partition, offset: int) -> Sequence[Record]:
-        """Return uncommitted-or-committed records from an offset on, to find who holds a transaction open."""
+        """
+        Return the first record of the open transaction that holds committed readers at an offset.
+
+        Nothing if none does: then a reader that stands there is only slow, and nobody is to be fenced for it.
+        Raises RetriableLogError without an answer.
+        """
 
     def close(self) -> None: ...
 

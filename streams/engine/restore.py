@@ -10,12 +10,13 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from streams.engine.errors import RetriableLogError
 from streams.engine.log import Partition, Record, TableReader
 
 logger = logging.getLogger(__name__)
 
 RECORDS_PER_SLICE = 10_000  # About 30 ms of work, so that partitions already restored go on meanwhile.
-STALL_SECONDS = 1.0  # A partition that stands still for so long is behind an open transaction.
+STALL_SECONDS = 1.0  # A partition that stands still for so long may be behind an open transaction.
 
 Apply = Callable[[Record], None]
 
@@ -119,9 +120,14 @@ class Restorer:
         return False
 
     def _unblock(self, partition: Partition, position: int) -> None:
-        writers = self.reader.open_writers(partition, position)
-        logger.warning("restore of %s-%d waits at %d behind an open transaction", *partition, position)
-        self.end_writers(partition, writers)
+        try:
+            writers = self.reader.open_writers(partition, position)
+        except RetriableLogError as error:
+            logger.warning("restore of %s-%d stands still at %d: %s", *partition, position, error)
+            return
+        if writers:
+            logger.warning("restore of %s-%d waits at %d behind an open transaction", *partition, position)
+            self.end_writers(partition, writers)
 
     def _finish(self, reached: list[Partition]) -> list[Restored]:
         self.reader.stop(reached)

@@ -65,9 +65,10 @@ class MemoryReader:
         return self._positions[partition]
 
     def open_writers(self, partition: Partition, offset: int) -> Sequence[MemoryRecord]:
-        """Return all records from an offset on, uncommitted and aborted ones among them."""
+        """Return the first record of the open transaction that stands at an offset, if one does."""
         self._process.point("before reader.open_writers")
-        return self._cluster.log(partition).uncommitted(offset)
+        log = self._cluster.log(partition)
+        return [] if log.last_stable_offset() > offset else log.uncommitted(offset)[:1]
 
     def close(self) -> None:
         """Stop reading."""
