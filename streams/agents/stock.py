@@ -356,8 +356,10 @@ class StockAgent:
             self._raise_alert(partition, key, after, alert)
 
     def _raise_alert(self, partition: int, key: bytes, stock: Stock, alert: alerts.Alert) -> None:
-        open_lines = self._lines.group(partition, key) if alert.deficit else []
-        orders = alerts.affected_orders(open_lines, alert.location_id, alert.deficit)
+        orders = list(alert.order_ids)
+        if alert.kind == alerts.OVERSOLD:
+            open_lines = self._lines.group(partition, key)
+            orders = alerts.affected_orders(open_lines, alert.location_id, alert.deficit)
         value = codec.write_alert(
             f"{alert.kind}:{stock.sku}:{alert.location_id}:{stock.version}",
             stock.sku,

@@ -11,11 +11,12 @@ AFFECTED_ORDERS_NAMED = 20  # A person can act on no more at once, and the alert
 
 
 class Alert(NamedTuple):
-    """One alert; deficit is in units, 0 when resolved."""
+    """One alert; deficit is in units, 0 when resolved. order_ids are those that it is about by itself."""
 
     kind: str
     location_id: str
     deficit: int
+    order_ids: tuple[str, ...] = ()
 
 
 def oversell_alerts(before: tuple[Level, ...], after: tuple[Level, ...]) -> list[Alert]:
@@ -34,7 +35,7 @@ def oversell_alerts(before: tuple[Level, ...], after: tuple[Level, ...]) -> list
 def over_shipment(before: OpenLine, after: OpenLine, event: StockEvent) -> Alert | None:
     """Return an alert when an order has been shipped beyond what was ordered."""
     if after.kind == ORDER and after.excess > before.excess:
-        return Alert(OVER_SHIPPED, event.location_id, after.excess)
+        return Alert(OVER_SHIPPED, event.location_id, after.excess, (after.line_id,))
     return None
 
 

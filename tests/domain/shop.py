@@ -71,8 +71,14 @@ def _any_of(kind: type[StockEvent]) -> st.SearchStrategy[StockEvent]:
 def histories(*kinds: type[StockEvent], max_size: int = 30) -> st.SearchStrategy[list[StockEvent]]:
     """Any list of events, each with an id of its own."""
     return st.lists(any_event(*kinds), max_size=max_size).map(
-        lambda events: [event._replace(event_id=f"e-{n}") for n, event in enumerate(events)]
+        lambda events: [renamed(event, f"e-{n}") for n, event in enumerate(events)]
     )
+
+
+def renamed(event: StockEvent, event_id: str) -> StockEvent:
+    """The event under another id."""
+    named: StockEvent = event._replace(event_id=event_id)
+    return named
 
 
 def full_stock() -> Stock:

@@ -97,18 +97,23 @@ def test_an_alert_names_no_more_orders_than_a_person_can_act_on() -> None:
     assert named == [f"order-{n:04}" for n in range(AFFECTED_ORDERS_NAMED)]
 
 
+def over_shipped(units: int) -> Alert:
+    """So many units of order-1 too many."""
+    return Alert(OVER_SHIPPED, "store", units, ("order-1",))
+
+
 def test_shipping_beyond_the_order_is_told() -> None:
     """In either order of arrival, once it is known what was ordered; a cancelled unit can't be shipped either."""
     placed, shipped = make(OrderPlaced, quantity=5), make(OrderShipped, quantity=7)
     empty = line_of(placed)
     assert empty is not None
     ordered = after(empty, placed)
-    assert over_shipment(ordered, after(ordered, shipped), shipped) == Alert(OVER_SHIPPED, "store", 2)
+    assert over_shipment(ordered, after(ordered, shipped), shipped) == over_shipped(2)
     waiting = after(empty, shipped)
     assert over_shipment(empty, waiting, shipped) is None
-    assert over_shipment(waiting, after(waiting, placed), placed) == Alert(OVER_SHIPPED, "store", 2)
+    assert over_shipment(waiting, after(waiting, placed), placed) == over_shipped(2)
     cancelled = after(ordered, make(OrderCancelled, quantity=5))
-    assert over_shipment(cancelled, after(cancelled, shipped), shipped) == Alert(OVER_SHIPPED, "store", 7)
+    assert over_shipment(cancelled, after(cancelled, shipped), shipped) == over_shipped(7)
 
 
 def test_shipping_what_was_ordered_is_not_told() -> None:
