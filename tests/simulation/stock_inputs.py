@@ -21,6 +21,7 @@ DUPLICATE_SHARE = 0.2
 POISON_SHARE = 0.12
 MISPLACED_SHARE = 0.04
 POLICY_SHARE = 0.06
+REUSED_ID_SHARE = 0.04
 
 
 class Source:
@@ -57,8 +58,9 @@ class Source:
 
     def _envelope(self) -> dict[str, Any]:
         self._written += 1
+        reused = self._random.random() < REUSED_ID_SHARE
         return {
-            "event_id": f"e{self._written}",
+            "event_id": f"e{self._random.randint(1, self._written) if reused else self._written}",
             "source_id": self._random.choice(("till", "shop")),
             "sku": self._random.choice(self._skus),
             "location_id": self._random.choice(LOCATIONS),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.simulation.counting import CountingScenario
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.world import SimulationFailed, simulate
+from tests.simulation.stock import StockScenario
+from tests.simulation.world import Scenario, SimulationFailed, simulate
 
 MOST_SEEDS = (
     3_000  # The rarest needs about 250 on average; this many makes a miss a matter of e to the minus 12.
@@ -28,17 +29,34 @@ def _quiet() -> Iterator[None]:
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_broken_rule_is_found(name: str) -> None:
     """Some seed fails under the mutation, keeps every rule without it, and says how to be replayed."""
-    seed, failure = first_failure(name)
+    seed, failure = first_failure(name, CountingScenario)
     assert f"replay: python -m tests.simulation counting --seed {seed}" in failure
     simulate(CountingScenario(), seed)
 
 
-def first_failure(name: str) -> tuple[int, str]:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "restore_to_last_stable_offset",
+        "no_rewind_after_abort",
+        "offsets_not_in_the_transaction",
+        "pending_offsets_ignored",
+    ],
+)
+def test_broken_rule_is_found_in_stock(name: str) -> None:
+    """Verification of real stock notices too, with a few rules as a sample: its schedules take longer."""
+    seed, failure = first_failure(name, StockScenario)
+    assert f"replay: python -m tests.simulation stock --seed {seed}" in failure
+    simulate(StockScenario(), seed)
+
+
+def first_failure(name: str, scenario: Callable[[], Scenario]) -> tuple[int, str]:
     """Return the first seed that fails under a mutation, and what it says."""
     with MUTATIONS[name]():
         for seed in range(MOST_SEEDS):
             try:
-                simulate(CountingScenario(), seed)
+                simulate(scenario(), seed)
             except SimulationFailed as failure:
                 return seed, str(failure)
     raise AssertionError(f"{MOST_SEEDS} seeds have not found {name}")
