@@ -62,7 +62,8 @@ class Demo:
         """
         kafka_classpath()  # Downloads with a progress bar if this was never set up.
         try:
-            self._pipeline.start()
+            with self._console.status("Starting; about ten seconds"):  # A spinner, on terminals only.
+                self._pipeline.start()
             settings = self._pipeline.settings
             with Watch(settings.bootstrap_servers, settings.channels, self._board) as watch:
                 return self._play(watch)

@@ -100,7 +100,7 @@ def _figures(shot: Snapshot) -> Panel:
         ("latency p50 / p99", f"{shot.latency.p50_ms:.0f} / {shot.latency.p99_ms:.0f} ms"),
         ("sent", f"{shot.sent_total:,}"),
         ("applied", f"{shot.outcomes.get('APPLIED', 0):,}"),
-        ("duplicates, without effect", f"{shot.outcomes.get('DUPLICATE', 0):,}"),
+        ("duplicates recognised", f"{shot.outcomes.get('DUPLICATE', 0):,}"),
         ("orders refused", f"{shot.outcomes.get('REJECTED', 0):,}"),
         ("late", f"{shot.late_total:,}"),
         ("oversold alerts", f"{shot.alerts.get('OVERSOLD', 0):,}"),
