@@ -21,7 +21,7 @@ from streams.engine.log import Record
 from streams.engine.partitioner import partition_for
 from streams.settings import Settings
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 SALE = {
     "event_id": "e-1",
@@ -207,7 +207,7 @@ def test_cluster_that_is_not_there_gets_a_sentence_soon() -> None:
     result = CliRunner().invoke(app, ["list", "--bootstrap-servers", "127.0.0.1:1"])
     assert isinstance(result.exception, UserError)
     assert "127.0.0.1:1" in str(result.exception)
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 30
 
 
 def test_every_input_has_a_dead_letter_topic_to_look_at() -> None:
