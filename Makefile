@@ -21,6 +21,7 @@ help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 setup: $(READY) ## make .venv with onhand in it and download everything; offline afterwards
+	@echo "Ready: make demo, make test, or $(BIN)/onhand --help"
 
 $(BIN)/python:
 	@for candidate in $(PYTHONS); do \
