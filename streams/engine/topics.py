@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from streams.engine.errors import ConfigurationError
 
 REQUEST_SECONDS = 30.0  # How long a cluster may take to answer or to create topics.
+LOG_NOTHING = 0
 
 TopicSettings = tuple[str, dict[str, str]]
 
@@ -21,7 +22,8 @@ def create_missing(
     Raises ConfigurationError when the cluster does not answer, or when a topic is there with another number
     of partitions: changing that is a migration (design D4).
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    # What goes wrong is raised; librdkafka would say it too, twenty times a second.
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": LOG_NOTHING})
     try:
         there = admin.list_topics(timeout=REQUEST_SECONDS).topics
     except KafkaException as error:
