@@ -8,7 +8,6 @@ import threading
 from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
 from functools import partial
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram

@@ -38,6 +38,7 @@ TRANSACTION_CALL_SECONDS = (
     30.0  # A transactional call that takes longer is asked again, it goes on underneath.
 )
 FLUSH_SECONDS = 30.0  # Longer than any healthy broker takes for one batch.
+LEADER_RETRIES, LEADER_RETRY_SECONDS = 10, 0.2  # New topics and moved leaders settle within a second or so.
 QUEUED_RECORDS = 1_000_000  # A batch must fit into the producer's queue, tables and ledger included.
 MAXIMUM_RECORD_BYTES = 2_097_152  # A dead letter is the event's own million bytes and the reason.
 MAXIMUM_POLL_MILLISECONDS = 300_000  # A batch or restore slice takes far less; beyond it the member is stuck.
@@ -338,6 +339,12 @@ class KafkaTableReader:
 
     def end_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """Return high watermarks, uncommitted records included; raises RetriableLogError without an answer."""
+        for _ in range(LEADER_RETRIES):
+            try:
+                return self._ends(partitions, IsolationLevel.READ_UNCOMMITTED)
+            except RetriableLogError as error:
+                logger.warning("no leader answers for a table's end, trying again: %s", error)
+                time.sleep(LEADER_RETRY_SECONDS)
         return self._ends(partitions, IsolationLevel.READ_UNCOMMITTED)
 
     def _ends(self, partitions: Sequence[Partition], isolation: IsolationLevel) -> dict[Partition, int]:
