@@ -7,18 +7,19 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from tests.integration.stock_client import StockClient
-from tests.processes import ONHAND, wait_until
+from tests.processes import ONHAND, POLL_SECONDS, wait_until
 
 INPUTS = ("stock-sales", "stock-returns", "stock-receipts", "stock-counts", "stock-policies")
 GROUP_ID = "onhand-stock"
@@ -27,6 +28,8 @@ BACK_SECONDS = 90.0  # A restart takes 3 s, the longest pause before one 10 s, a
 STOP_SECONDS = 60.0
 COMMAND_SECONDS = 180.0
 REQUEST_SECONDS = 10.0
+
+Answer = TypeVar("Answer")
 
 _EVENTS = re.compile(r'^onhand_events_total\{outcome="(\w+)",topic="[\w-]+"\} ([0-9.e+]+)$', re.MULTILINE)
 
@@ -153,6 +156,18 @@ class OnhandUp:
         return Positions(self.said["bootstrap_servers"])
 
 
+def patiently(ask: Callable[[], Answer]) -> Answer:
+    """Return what Kafka answers, asking again while its broker has only just come back."""
+    deadline = time.monotonic() + BACK_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+
+
 class Positions:
     """How much there is in the input topics, and how much of it the workers' group has committed."""
 
@@ -182,14 +197,16 @@ class Positions:
         """Return how many records the inputs have, by partition number."""
         counts: Counter[int] = Counter()
         for partition in self._partitions:
-            _, end = self._consumer.get_watermark_offsets(partition, timeout=REQUEST_SECONDS)
+            ask = partial(self._consumer.get_watermark_offsets, partition, timeout=REQUEST_SECONDS)
+            _, end = patiently(ask)
             counts[partition.partition] += end
         return counts
 
     def applied(self) -> Counter[int]:
         """Return how many of them the workers have committed, by partition number."""
         counts: Counter[int] = Counter()
-        for partition in self._consumer.committed(self._partitions, timeout=REQUEST_SECONDS):
+        ask = partial(self._consumer.committed, self._partitions, timeout=REQUEST_SECONDS)
+        for partition in patiently(ask):
             counts[partition.partition] += max(0, partition.offset)
         return counts
 
