@@ -65,7 +65,7 @@ def _examine_event(record: str, value: dict[str, Any], problems: set[str]) -> No
     if not is_normal_sku(value["sku"]):
         problems.add("INVALID_SKU")
     ids = value["event_id"], value["source_id"], value["location_id"]
-    if not all(ids) or sum(map(len, ids)) > IDS_CHARACTERS_MAXIMUM:
+    if not all(ids) or sum(map(len, ids)) + len(value["channel_id"] or "") > IDS_CHARACTERS_MAXIMUM:
         problems.add("INVALID_IDENTITY")
     if len(value) == len(ENVELOPE):
         return
