@@ -72,9 +72,9 @@ def _run(console: Console, seconds: float, rate: int, seed: int, workers: int, d
     for failure in failures:
         console.print(f"FAILED: {failure}", style="red", markup=False, highlight=False, soft_wrap=True)
     if not failures:
-        console.print("Verified: every event counted exactly once, every poison message is a dead letter.")
+        console.print("Verified: every event counted once, every poison message is a dead letter.")
     if data_dir is not None:
-        console.print(f"All state is kept in {data_dir}: `onhand up --data-dir {data_dir}` goes on with it.")
+        console.print(f"`onhand up --data-dir {data_dir}` goes on with it.", soft_wrap=True)
     return not failures
 
 
