@@ -50,7 +50,7 @@ check: $(READY) ## format, lint, types and the tests that need no broker; under 
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --quiet -m "not kafka and not docker"
+	$(BIN)/python -m pytest --quiet --numprocesses 2 -m "not kafka and not docker"
 
 format: $(READY) ## format and fix what the linter can fix
 	$(BIN)/ruff format .
