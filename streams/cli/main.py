@@ -19,6 +19,7 @@ _COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("registry", "streams.cli.registry", "registry"),
     ("topics", "streams.cli.worker", "topics"),
     ("stock", "streams.cli.stock", "stock"),
+    ("ledger", "streams.cli.ledger", "ledger"),
     ("verify", "streams.cli.verify", "verify"),
 )
 _GROUPS: tuple[tuple[str, str, str], ...] = (

@@ -129,6 +129,15 @@ class KafkaReader:
         """Yield the records of partitions from these offsets on, up to the snapshot."""
         yield from self._read_from({part: at for part, at in starts.items() if at < self._bounds[part][1]})
 
+    def offset_at(self, partition: Partition, timestamp: int) -> int:
+        """Return a partition's first offset written at or after a time, UTC milliseconds; its end if none was."""
+        wanted = [TopicPartition(*partition, timestamp)]
+        try:
+            (found,) = self._consumer.offsets_for_times(wanted, REQUEST_SECONDS)
+        except KafkaException as error:
+            raise self._unanswered() from error
+        return found.offset if found.offset >= 0 else self._bounds[partition][1]
+
     def _read_from(self, starts: Mapping[Partition, int]) -> Iterator[Record]:
         left = set(starts)
         if not left:
