@@ -123,7 +123,13 @@ class Engine:
         self._globals = log.reader()
         self._global_partitions: list[Partition] = []
         self._restorer = Restorer(
-            log.reader(), (*self._tables, config.seen_topic), self._restore_record, clock, self._end_writers
+            log.reader(),
+            (*self._tables, config.seen_topic),
+            self._restore_record,
+            clock,
+            self._end_writers,
+            # Every transaction of events writes there what it has seen.
+            config.seen_topic,
         )
 
     def start(self) -> None:
@@ -346,10 +352,8 @@ class Engine:
                 "partition %d restored: %d records in %.2f s", one.partition, one.records, one.seconds
             )
 
-    def _end_writers(self, partition: Partition, records: Sequence[Record]) -> None:
+    def _end_writers(self, records: Sequence[Record]) -> None:
         """End the open transaction of a dead owner by claiming its transactional id (design D3)."""
-        if partition[0] != self._config.seen_topic:
-            return  # Every transaction also writes to the seen topic, whose records name their writer.
         values = [value for record in records if (value := record.value()) is not None]
         writers = {self._codec.writer(value) for value in values}
         for transactional_id in writers - {*self._config.transactional_ids}:

@@ -44,15 +44,16 @@ class Restorer:
     """
     Restores partition numbers, each over all table topics.
 
-    apply takes one record of a table topic. end_writers ends open transactions that a partition waits behind,
-    given the uncommitted records of the partition where it stands still.
+    apply takes one record of a table topic. end_writers ends the open transaction that a partition waits behind,
+    given its first record there; only partitions of writers_topic are asked, whose records name their writer.
     """
 
     reader: TableReader
     topics: Sequence[str]
     apply: Apply
     clock: Callable[[], float]
-    end_writers: Callable[[Partition, Sequence[Record]], None]
+    end_writers: Callable[[Sequence[Record]], None]
+    writers_topic: str
     _progress: dict[Partition, _Progress] = field(default_factory=dict)
     _parked: dict[Partition, int] = field(default_factory=dict)
     _taken: dict[int, int] = field(default_factory=dict)
@@ -101,8 +102,10 @@ class Restorer:
                 self.apply(record)
                 progress.records += 1
         now = self.clock()
-        touched = [partition for partition in list(self._progress) if self._advance(partition, now)]
-        return self._finish(touched)
+        reached = [partition for partition in list(self._progress) if self._advance(partition, now)]
+        restored = self._finish(reached)
+        self._unblock(now)
+        return restored
 
     def _advance(self, partition: Partition, now: float) -> bool:
         """Note how far a partition has come; return True when it has reached its target."""
@@ -112,14 +115,25 @@ class Restorer:
             return True
         if position != progress.position:
             progress.position, progress.moved_at = position, now
-        elif now - progress.moved_at > STALL_SECONDS:
-            self._unblock(partition, position)
+        return False
+
+    def _unblock(self, now: float) -> None:
+        """Find out what holds back the partitions that stand still, where their records name their writer."""
+        stalled = [
+            partition
+            for partition, progress in self._progress.items()
+            if now - progress.moved_at > STALL_SECONDS
+        ]
+        for partition in stalled:
+            if partition[0] == self.writers_topic:
+                self._end_writers_of(partition)
+        if stalled:
             # Asking took time in which nothing was read: it must not make the others look stalled.
             for waiting in self._progress.values():
                 waiting.moved_at = self.clock()
-        return False
 
-    def _unblock(self, partition: Partition, position: int) -> None:
+    def _end_writers_of(self, partition: Partition) -> None:
+        position = self.reader.position(partition)
         try:
             writers = self.reader.open_writers(partition, position)
         except RetriableLogError as error:
@@ -127,7 +141,7 @@ class Restorer:
             return
         if writers:
             logger.warning("restore of %s-%d waits at %d behind an open transaction", *partition, position)
-            self.end_writers(partition, writers)
+            self.end_writers(writers)
 
     def _finish(self, reached: list[Partition]) -> list[Restored]:
         self.reader.stop(reached)

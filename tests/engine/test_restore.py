@@ -33,7 +33,7 @@ class Restoring:
         self.applied: list[tuple[Partition, bytes | None]] = []
         self.blamed: list[Partition] = []
         self.restorer = Restorer(
-            self.log.reader(), (LEVELS, SEEN), self._apply, self._clock, self._end_writers
+            self.log.reader(), (LEVELS, SEEN), self._apply, self._clock, self._end_writers, SEEN
         )
 
     def _apply(self, record: Record) -> None:
@@ -42,9 +42,9 @@ class Restoring:
     def _clock(self) -> float:
         return self.cluster.now_ms / 1_000
 
-    def _end_writers(self, partition: Partition, writers: Sequence[Record]) -> None:
-        assert writers
-        self.blamed.append(partition)
+    def _end_writers(self, writers: Sequence[Record]) -> None:
+        (first,) = writers
+        self.blamed.append((first.topic(), first.partition()))
 
     def write(self, topic: str, partition: int, *values: bytes) -> None:
         """Write values without a transaction."""
@@ -182,6 +182,22 @@ def test_one_partition_behind_a_dead_writer_does_not_hold_up_the_others() -> Non
     at.log.producer("dead").init_transactions()
     (restored,) = at.run()
     assert (restored.partition, at.values(SEEN, 0)) == (0, [])
+
+
+def test_a_dead_writer_is_named_however_many_partitions_wait_behind_it() -> None:
+    """Where records name their writer, in every such partition at once: asking one by one outlasted the time-out."""
+    at = Restoring()
+    producer = at.log.producer("dead")
+    producer.init_transactions()
+    producer.begin()
+    for topic in (LEVELS, SEEN):
+        for partition in (0, 1):
+            producer.produce(topic, partition, b"key", b"never committed")
+    at.restorer.begin([0, 1])
+    assert at.steps(int(STALL_SECONDS * 1_500)) == []
+    assert at.blamed == [(SEEN, 0), (SEEN, 1)]
+    at.log.producer("dead").init_transactions()
+    assert [one.partition for one in at.run()] == [0, 1]
 
 
 def test_a_slow_reader_blames_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
