@@ -48,3 +48,8 @@ CIRCUIT_OPEN = Gauge(
     "1 while a channel has failed so often that it is left alone.",
     ("channel",),
 )
+RATE_BUDGET = Gauge(
+    "onhand_delivery_budget_requests_per_second",
+    "Most requests that a channel allows; only for channels that set a limit.",
+    ("channel",),
+)

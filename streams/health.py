@@ -8,12 +8,15 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 from prometheus_client.exposition import choose_encoder
 
 LOOPBACK = "127.0.0.1"
 POLL_INTERVAL_SECONDS = 0.1  # How long close() may take: the server looks for its end this often.
 PLAIN_TEXT = "text/plain; charset=utf-8"
+
+# The one metric of every process, whatever its kind; a probe tells only its supervisor.
+READY = Gauge("onhand_ready", "1 while the process does its work, 0 while it starts, restores or waits.")
 
 Check = Callable[[], bool]
 
@@ -40,6 +43,7 @@ class HealthServer:
         live: Check = _always,
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
+        self._ready = ready
         self._server = ThreadingHTTPServer((host, port), _handler(ready, live, registry))
         self._server.daemon_threads = True
         self._thread = Thread(
@@ -58,6 +62,7 @@ class HealthServer:
 
     def start(self) -> None:
         """Begin to serve."""
+        READY.set_function(lambda: float(self._ready()))
         self._thread.start()
 
     def close(self) -> None:

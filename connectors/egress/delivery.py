@@ -71,6 +71,8 @@ class Delivery:
         self._backoff = Backoff(source or random.Random())
         self._circuit = circuit or Circuit(time.monotonic, self._backoff)
         self._bucket = TokenBucket(options.rate_per_second, time.monotonic)
+        if options.rate_per_second is not None:
+            metrics.RATE_BUDGET.labels(options.channel_id).set(options.rate_per_second)
         self._changed = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()

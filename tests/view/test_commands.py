@@ -107,13 +107,15 @@ def test_rebuild_without_redis_says_what_to_do() -> None:
 
 
 def test_health_endpoint_tells_readiness_apart_from_life() -> None:
-    """/live answers while the process is there, /ready only once it is ready, /metrics always."""
+    """/live answers while the process is there, /ready only once it is ready, /metrics always tells that too."""
     ready = False
     with HealthServer(0, lambda: ready) as health:
         base = health.url.removesuffix("/metrics")
         assert httpx.get(f"{base}/live").status_code == httpx.codes.OK
         assert httpx.get(f"{base}/ready").status_code == httpx.codes.SERVICE_UNAVAILABLE
+        assert "onhand_ready 0.0" in httpx.get(health.url).text
         ready = True
         assert httpx.get(f"{base}/ready").status_code == httpx.codes.OK
+        assert "onhand_ready 1.0" in httpx.get(health.url).text
         assert "onhand_view_records_total" in httpx.get(health.url).text
         assert httpx.get(f"{base}/elsewhere").status_code == httpx.codes.NOT_FOUND
