@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import drain, latency, restore
+from bench import drain, latency, restore, seen_memory
 
 RESULTS = Path(__file__).parent / "results" / "whole_agent.json"
 LATENCY_RATES = (500, 5_000)
@@ -29,8 +29,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     "drain": drain.run,
     **{f"latency at {rate}/s": partial(latency.run, rate) for rate in LATENCY_RATES},
     "restore": restore.run,
+    "identities": seen_memory.run,
 }
-ONCE = {"restore"}  # A million SKUs take minutes to load; the restore itself is steady.
+ONCE = {"restore", "identities"}  # A million SKUs take minutes to load; memory does not vary.
 
 console = Console(stderr=True)
 

@@ -172,9 +172,9 @@ class KafkaGroupConsumer:
         """
         Put records of paused partitions back where they came from.
 
-        librdkafka pauses what it knows, and says nothing of the rest: a member that is not the group's leader can
-        be assigned partitions whose topic it has no metadata of yet. `onhand demo` on a busy machine found that:
-        events were applied to a table that was still being restored.
+        Twice on a busy machine, after a kill, `onhand demo` saw events applied right behind an assignment, although
+        the assign callback had paused their partitions: perhaps librdkafka pauses only partitions whose metadata it
+        has. Whatever it is, correctness must not hang on when a pause takes effect.
         """
         early: dict[Partition, int] = {}
         for message in messages:
