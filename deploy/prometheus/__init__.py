@@ -1,0 +1,1 @@
+"""Watching Onhand with Prometheus: what to scrape, rules, alerts and their tests."""
