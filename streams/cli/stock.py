@@ -10,14 +10,16 @@ from redis.exceptions import RedisError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from streams.cli.overrides import RedisUrl, settings_from
+from streams.dlq.describe import printable
 from streams.settings import Settings
 from streams.view.connection import connect
 from streams.view.reader import SkuView, ViewNotServedError, ViewReader
 
 EXIT_UNANSWERED = 1  # The SKU is unknown or the view can't be asked; 2 is for wrong usage.
-QUANTITIES = ("on_hand", "unsellable", "reserved", "held", "safety_stock", "incoming")
+FIGURES = ("on_hand", "unsellable", "reserved", "held", "safety_stock", "incoming", "available")
 
 
 class UnansweredError(Exception):
@@ -87,21 +89,33 @@ def _table() -> Table:
 
 def _print(described: dict[str, Any]) -> None:
     console = Console()
-    locations = _table()
-    console.print(f"{described['sku']} (version {described['version']})")
-    locations.add_column("location", no_wrap=True)
-    for name in (*QUANTITIES, "available"):
-        title = name.replace("_", " ")
-        locations.add_column(title, justify="right", min_width=max(map(len, title.split())))
-    for row in described["locations"]:
-        figures = [f"{row[name]:,}" for name in QUANTITIES]
-        available = f"[red]{row['available']:,}[/]" if row["available"] < 0 else f"{row['available']:,}"
-        locations.add_row(row["location_id"], *figures, available)
-    console.print(locations)
-    channels = _table()
-    channels.add_column("channel", no_wrap=True)
-    channels.add_column("available to sell", justify="right")
-    channels.add_column("version", justify="right")
-    for row in described["channels"]:
-        channels.add_row(row["channel_id"], f"{row['available_to_sell']:,}", str(row["version"]))
-    console.print(channels)
+    console.print(Text(f"{printable(described['sku'])} (version {described['version']})"))
+    console.print(_locations(described["locations"]))
+    console.print(_channels(described["channels"]))
+
+
+def _locations(rows: list[dict[str, Any]]) -> Table:
+    """Return the figures by location; a long location folds, a figure never does."""
+    table = _table()
+    table.add_column("location", overflow="fold")
+    for name in FIGURES:
+        shown = [*name.split("_"), *(f"{row[name]:,}" for row in rows)]
+        table.add_column(name.replace("_", " "), justify="right", min_width=max(map(len, shown)))
+    for row in rows:
+        table.add_row(Text(printable(row["location_id"])), *(_figure(row, name) for name in FIGURES))
+    return table
+
+
+def _figure(row: dict[str, Any], name: str) -> Text:
+    is_short = name == "available" and row[name] < 0
+    return Text(f"{row[name]:,}", style="red" if is_short else "")
+
+
+def _channels(rows: list[dict[str, Any]]) -> Table:
+    table = _table()
+    table.add_column("channel", no_wrap=True)
+    table.add_column("available to sell", justify="right")
+    table.add_column("version", justify="right")
+    for row in rows:
+        table.add_row(Text(row["channel_id"]), f"{row['available_to_sell']:,}", str(row["version"]))
+    return table

@@ -50,9 +50,9 @@ def settings(own_stack: EmbeddedStack) -> Settings:
     return made
 
 
-def level(sku: str, version: int, on_hand: int) -> bytes:
+def level(sku: str, version: int, on_hand: int, location_id: str = "store-london") -> bytes:
     """Return a stock level at one location."""
-    location = {"location_id": "store-london", "on_hand": on_hand, "unsellable": 0, "reserved": 1}
+    location = {"location_id": location_id, "on_hand": on_hand, "unsellable": 0, "reserved": 1}
     location |= {"held": 0, "safety_stock": 0, "incoming": 0}
     value = {"sku": sku, "version": version, "locations": [location], "availability": []}
     return encode("StockLevel", {**value, "occurred_at": 1_700_000_000_000, "updated_at": 1_700_000_000_001})

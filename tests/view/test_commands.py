@@ -53,6 +53,22 @@ async def test_stock_shows_locations_and_channels(settings: Settings, writer: Wr
 
 
 @pytest.mark.kafka
+async def test_stock_prints_names_as_they_are(settings: Settings, writer: Writer, view: View) -> None:
+    """What looks like markup is none, nothing steers the terminal, and a long name hides no figure."""
+    sku, location_id = "[/sku] 🛒", "[bold]\x1b[2J" + "l" * 200
+    writer.levels((sku, level(sku, 1, 1_234_567, location_id)))
+    async with running_projector(settings):
+        await view.shows(sku, 1_234_567)
+    code, output, _ = await asyncio.to_thread(run, "stock", sku, "--redis-url", settings.redis_url)
+    assert code == 0
+    assert f"{sku} (version 1)" in output
+    assert "[bold]\\x1b" in output
+    assert "\x1b" not in output
+    assert "1,234,567" in output, "on hand"
+    assert "1,234,566" in output, "available"
+
+
+@pytest.mark.kafka
 async def test_projector_process_becomes_ready_and_ends_on_request(
     settings: Settings, writer: Writer, view: View, run_onhand: Callable[..., OnhandProcess]
 ) -> None:
