@@ -15,6 +15,7 @@ from rich.console import Console
 from deploy.embedded.errors import StackError
 from streams.cli.errors import UserError
 from streams.cli.supervisor import ServiceFailedError
+from streams.engine.errors import ConfigurationError
 
 SECONDS = 40.0  # With start, settling and verification about a minute.
 EVENTS_PER_SECOND = (
@@ -63,7 +64,7 @@ def _run(console: Console, seconds: float, rate: int, seed: int, workers: int, d
         )
         try:
             outcome = Demo(DemoOptions(directory, seconds, rate, seed, workers), console).run()
-        except (StackError, ServiceFailedError, FeedError) as error:
+        except (StackError, ServiceFailedError, FeedError, ConfigurationError) as error:
             raise UserError(str(error)) from error
     console.print(table_of(outcome))
     for line in outcome.verify_lines:

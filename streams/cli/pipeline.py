@@ -16,6 +16,7 @@ from typing import Self
 from deploy.embedded.ports import LOOPBACK, remembered_ports
 from deploy.embedded.process import Child, start_child
 from deploy.embedded.stack import EmbeddedStack
+from streams.cli.overrides import settings_from
 from streams.cli.supervisor import Service, Supervisor
 from streams.settings import Settings
 
@@ -87,7 +88,7 @@ class Pipeline:
     @property
     def settings(self) -> Settings:
         """Settings that point at this pipeline; only after `start()`."""
-        return Settings(
+        return settings_from(
             bootstrap_servers=self.options.bootstrap_servers or self.stack.bootstrap_servers,
             redis_url=self.options.redis_url or self.stack.redis_url,
         )
@@ -111,9 +112,11 @@ class Pipeline:
         """
         Start everything and return when all of it is ready; on failure nothing is left running.
 
-        Raises StackError for Kafka, Redis and the data directory, ServiceFailedError for the others, and
-        whatever `ensure_topics` raises when topics cannot be made or do not fit.
+        Raises UserError for a setting that makes no sense, StackError for Kafka, Redis and the data directory,
+        ServiceFailedError for the others, and whatever `ensure_topics` raises when topics cannot be made or do
+        not fit.
         """
+        settings_from()  # What is wrong there is said before anything is started.
         try:
             self._report("starting Kafka and Redis")
             self.stack.start()

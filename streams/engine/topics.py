@@ -28,7 +28,7 @@ def create_missing(
         there = admin.list_topics(timeout=REQUEST_SECONDS).topics
     except KafkaException as error:
         raise ConfigurationError(
-            f"Kafka at {bootstrap_servers} does not answer: {error.args[0].str()}"
+            f"Kafka at {bootstrap_servers} does not answer: start it, or check --bootstrap-servers."
         ) from error
     for name, _ in topics:
         if name in there and len(there[name].partitions) != partitions:
