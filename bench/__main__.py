@@ -23,11 +23,16 @@ from bench import drain, latency, restore, seen_memory
 
 RESULTS = Path(__file__).parent / "results" / "whole_agent.json"
 LATENCY_RATES = (500, 5_000)
+LATENCY_PARTITIONS = (4, 8)  # The default, and what the peers are measured with.
 
 Measurement = Callable[[], dict[str, float]]
 MEASUREMENTS: dict[str, Measurement] = {
     "drain": drain.run,
-    **{f"latency at {rate}/s": partial(latency.run, rate) for rate in LATENCY_RATES},
+    **{
+        f"latency at {rate}/s, {partitions} partitions": partial(latency.run, rate, partitions)
+        for partitions in LATENCY_PARTITIONS
+        for rate in LATENCY_RATES
+    },
     "restore": restore.run,
     "identities": seen_memory.run,
 }

@@ -13,7 +13,7 @@ from bench.stack import fresh_cluster
 from bench.worker import Progress, running_worker
 from streams.settings import Settings
 
-EVENTS, SKUS = 400_000, 20_000
+EVENTS, SKUS, PARTITIONS = 400_000, 20_000, 8
 TIMEOUT_SECONDS = 300.0
 
 
@@ -30,7 +30,7 @@ class Drained:
 
 def run(events: int = EVENTS, skus: int = SKUS) -> dict[str, float]:
     """Drain one backlog on a new Kafka."""
-    with fresh_cluster() as settings:
+    with fresh_cluster(partitions=PARTITIONS) as settings:
         open_stock(settings, skus)
         client = producer(settings.bootstrap_servers, linger_ms=20)
         send_backlog(client, SALES_TOPIC, islice(Sales(skus, settings.partitions), events))

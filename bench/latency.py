@@ -32,9 +32,9 @@ OCCURRED_AT = 4  # Index of the field in a ChannelAvailability.
 Found: TypeAlias = "Queue[list[tuple[float, float]]]"
 
 
-def run(rate: float, seconds: float = SECONDS) -> dict[str, float]:
+def run(rate: float, partitions: int, seconds: float = SECONDS) -> dict[str, float]:
     """Measure one rate on a new Kafka; milliseconds."""
-    with fresh_cluster() as settings:
+    with fresh_cluster(partitions=partitions) as settings:
         open_stock(settings, SKUS)
         with running_worker(settings) as worker:
             used, started = worker.processor_seconds, time.perf_counter()

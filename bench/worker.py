@@ -1,5 +1,6 @@
 """One stock worker under measurement: the real command as a child process, and what it says of itself."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,10 @@ class Worker:
         self.started_at = time.perf_counter()
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*command, "--bootstrap-servers", settings.bootstrap_servers], stdout=output, stderr=output
+                [*command, "--bootstrap-servers", settings.bootstrap_servers],
+                env={**os.environ, "ONHAND_PARTITIONS": str(settings.partitions)},
+                stdout=output,
+                stderr=output,
             )
         self._log = log
         self.ready_seconds = 0.0

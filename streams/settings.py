@@ -37,7 +37,12 @@ class Settings(BaseSettings):
     worker_id: str = Field(
         "worker-0", description="Stable name of this worker: static member, transactional id."
     )
-    partitions: int = Field(8, ge=1, le=1024, description="Partitions of every topic keyed by SKU.")
+    partitions: int = Field(
+        4,
+        ge=1,
+        le=1024,
+        description="Partitions of every topic keyed by SKU: as many workers can share the work.",
+    )
     replication_factor: int = Field(1, ge=1, le=9, description="Replicas of every topic that is created.")
     channels: Annotated[tuple[str, ...], NoDecode] = Field(
         ("pos", "web", "marketplace"),
