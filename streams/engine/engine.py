@@ -239,9 +239,11 @@ class Engine:
     def _flush(self, batch: Batch) -> None:
         produce, tables = batch.producer.produce, self._tables.values()
         writes = batch.emitted > 0 or any(True for table in tables for _ in table.written())
+        # First, since these name the writer: whoever waits behind a worker that froze while its records were on
+        # their way finds out whose transaction to end.
+        self._seen.flush(produce, self._config.transactional_ids[self._turn], batch.now)
         for table in tables:
             table.flush(produce)
-        self._seen.flush(produce, self._config.transactional_ids[self._turn], batch.now)
         if batch.records or writes:
             assert self._group is not None, "records and ticks come only within an assignment"
             batch.producer.send_offsets(batch.next_offsets() or self._fence(), self._group)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from streams.engine.engine import Engine, EngineConfig
 from streams.engine.errors import ConfigurationError
 from streams.engine.memory_log import MemoryCluster, MemoryLog
+from streams.engine.memory_log.producer import MemoryProducer
 from streams.engine.seen import SLOTS_SWEPT
 from tests.simulation.counting import (
     DEAD,
@@ -119,3 +121,21 @@ def test_what_is_still_in_the_window_counts_once_after_a_restart() -> None:
     outcomes = [json.loads(record.value() or b"")[1] for record in cluster.committed(LEDGER)]
     assert outcomes == ["applied", "applied", "duplicate", "applied"]
     assert second.held() == {TOTALS: 1, SEEN: 3}
+
+
+def test_identities_leave_before_what_they_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They name the writer: a new owner that waits behind half a transaction finds whom to end."""
+    produced: list[str] = []
+    produce = MemoryProducer.produce
+
+    def noting(producer: MemoryProducer, topic: str, *others: Any) -> None:
+        produced.append(topic)
+        produce(producer, topic, *others)
+
+    monkeypatch.setattr(MemoryProducer, "produce", noting)
+    cluster = cluster_of()
+    engine = engine_on(cluster)
+    engine.start()
+    feed(cluster, "a")
+    run_until(engine, cluster, 1)
+    assert produced.index(SEEN) < produced.index(TOTALS)
