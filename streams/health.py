@@ -1,15 +1,18 @@
 """HTTP endpoint that every process has: /metrics for Prometheus, /live and /ready for its supervisor."""
 
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 from prometheus_client.exposition import choose_encoder
+
+from streams.engine.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
 POLL_INTERVAL_SECONDS = 0.1  # How long close() may take: the server looks for its end this often.
@@ -25,13 +28,22 @@ def _always() -> bool:
     return True
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A prober that has seen enough hangs up: no news, and certainly no trace in a log that is read for errors.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class HealthServer:
     """
     Serve /metrics, /live and /ready from a daemon thread, on 127.0.0.1 unless another host is given.
 
     /ready answers 200 while `ready()` is true, /live while `live()` is, otherwise 503. Both are called in the
     server's threads, so they must only look at something that is safe to read there. With port 0 the system
-    picks one, which `port` then names. Raises OSError when the port is taken.
+    picks one, which `port` then names. Raises ConfigurationError when the port is taken.
     """
 
     def __init__(
@@ -44,8 +56,12 @@ class HealthServer:
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
         self._ready = ready
-        self._server = ThreadingHTTPServer((host, port), _handler(ready, live, registry))
-        self._server.daemon_threads = True
+        try:
+            self._server = _Server((host, port), _handler(ready, live, registry))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Metrics can't be served on {host}:{port} ({error.strerror}): give another port with --metrics-port."
+            ) from error
         self._thread = Thread(
             target=self._server.serve_forever, args=(POLL_INTERVAL_SECONDS,), name="health", daemon=True
         )

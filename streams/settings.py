@@ -30,9 +30,6 @@ class Settings(BaseSettings):
 
     bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port, comma-separated.")
     redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis of the read view.")
-    schema_registry_url: str | None = Field(
-        None, description="Confluent-compatible registry; without one the embedded fixed ids are used."
-    )
     group_id: str = Field("onhand-stock", description="Kafka consumer group of the stock workers.")
     worker_id: str = Field(
         "worker-0", description="Stable name of this worker: static member, transactional id."

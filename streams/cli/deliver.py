@@ -81,7 +81,7 @@ async def _run(settings: Settings, make: Callable[[], Egress]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with HealthServer(settings.metrics_port, lambda: egress.ready) as health:
+    with HealthServer(settings.metrics_port, lambda: egress.ready, host=settings.metrics_host) as health:
         print(f"onhand deliver: metrics on {health.url}", file=sys.stderr, flush=True)
         try:
             await egress.run(stop)

@@ -8,6 +8,7 @@ import typer
 
 from streams import __version__
 from streams.cli.errors import UserError
+from streams.engine.errors import ConfigurationError
 
 EXIT_USER_ERROR = 2
 
@@ -67,11 +68,11 @@ def _load(module: str, attribute: str) -> Any:
 
 
 def main() -> None:
-    """Run the command line; UserError becomes one sentence and exit code 2."""
+    """Run the command line; what its user can mend becomes one sentence and exit code 2."""
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     try:
         build(wanted)()
-    except UserError as error:
+    except (UserError, ConfigurationError) as error:
         print(f"onhand: {error}", file=sys.stderr)
         sys.exit(EXIT_USER_ERROR)
 

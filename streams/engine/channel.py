@@ -41,6 +41,9 @@ class StockApp(faust.App):
 
     BootStrategy = WithoutKafka
 
+    def _create_directories(self) -> None:
+        """Make none: Faust's are for its own tables, and the working directory may be read-only."""
+
 
 class Delivery:
     """A batch on its way through the agent; the pump waits until it is done or failed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,6 +40,16 @@ def test_a_setting_that_makes_no_sense_starts_nothing(
     assert f"onhand: Setting {setting} is wrong" in said
     assert "Traceback" not in said
     assert not (tmp_path / "data").exists()
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    """A process that can't show its metrics does not start, and says which port it was refused."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, said = onhand("projector", "--metrics-port", port)
+    assert code == USER_ERROR
+    assert f"onhand: Metrics can't be served on 127.0.0.1:{port} (Address already in use)" in said
+    assert "Traceback" not in said
 
 
 def test_topics_says_soon_that_no_broker_answers(free_port: Callable[[], int]) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
+import threading
 from collections.abc import Callable
 
 import httpx
@@ -16,7 +19,7 @@ from streams.cli.stock import stock
 from streams.cli.view import view_app
 from streams.health import HealthServer
 from streams.settings import Settings
-from tests.processes import OnhandProcess
+from tests.processes import OnhandProcess, wait_until
 from tests.view.conftest import View, Writer, availability, level, running_projector
 
 app = typer.Typer()
@@ -135,3 +138,19 @@ def test_health_endpoint_tells_readiness_apart_from_life() -> None:
         assert "onhand_ready 1.0" in httpx.get(health.url).text
         assert "onhand_view_records_total" in httpx.get(health.url).text
         assert httpx.get(f"{base}/elsewhere").status_code == httpx.codes.NOT_FOUND
+
+
+def _requests_under_way() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if "process_request" in thread.name]
+
+
+def test_a_prober_that_hangs_up_leaves_no_trace_in_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    """A log that is read for errors must not fill with what every probe does."""
+    with HealthServer(0, lambda: True) as health:
+        with socket.create_connection(("127.0.0.1", health.port)) as prober:
+            prober.sendall(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert prober.recv(8) == b"HTTP/1.1"
+            # Closing with a reset, as a kernel does for whoever has not read all that came.
+            prober.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wait_until(lambda: not _requests_under_way(), 5.0, "the request to end")
+    assert capfd.readouterr().err == ""
