@@ -124,13 +124,19 @@ class Restorer:
             for partition, progress in self._progress.items()
             if now - progress.moved_at > STALL_SECONDS
         ]
+        if not stalled:
+            return
+        logger.info("restore stands still: %s", ", ".join(map(self._shown, stalled)))
         for partition in stalled:
             if partition[0] == self.writers_topic:
                 self._end_writers_of(partition)
-        if stalled:
-            # Asking took time in which nothing was read: it must not make the others look stalled.
-            for waiting in self._progress.values():
-                waiting.moved_at = self.clock()
+        # Asking took time in which nothing was read: it must not make the others look stalled.
+        for waiting in self._progress.values():
+            waiting.moved_at = self.clock()
+
+    def _shown(self, partition: Partition) -> str:
+        topic, number = partition
+        return f"{topic}-{number} at {self.reader.position(partition)} of {self._progress[partition].target}"
 
     def _end_writers_of(self, partition: Partition) -> None:
         position = self.reader.position(partition)
