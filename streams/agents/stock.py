@@ -29,7 +29,7 @@ from streams.engine.wire import HEADER_BYTES
 from streams.settings import Catalogue, Settings
 
 FORWARDED_FROM = "onhand-forwarded-from"
-SKUS_REEVALUATED = 1_000  # At a time after a policy change: about 20 ms, between batches.
+SKUS_REEVALUATED = 1_000  # At a time after a change of policies or channels: about 20 ms, between batches.
 
 LEVELS, MOVEMENTS, ALERTS = (
     topology.STOCK_LEVELS.name,
@@ -74,12 +74,13 @@ class StockAgent:
             channel_id: (topology.availability_topic(channel_id).name, write)
             for channel_id, write in codec.availability_writers(settings.channels).items()
         }
+        self._tells_all = codec.tells_all(settings.channels)
         self._strict = settings.catalogue is Catalogue.STRICT
         self._begin(None)
 
     @property
     def pending(self) -> bool:
-        """True while SKUs wait to be re-evaluated after a policy change."""
+        """True while SKUs wait to be re-evaluated after a change of policies or channels."""
         return bool(self._stale)
 
     def take_global(self, record: Record) -> None:
@@ -98,10 +99,13 @@ class StockAgent:
                 self._stale[partition, key] = None
 
     def assigned(self, partition: int) -> None:
-        """Own a restored partition; a policy may have changed while nobody did."""
+        """Own a restored partition; policies or the set of channels may have changed while nobody did."""
         self._owned.add(partition)
         if self._policies:
             self._mark_all(partition)
+        else:
+            tells_all, levels = self._tells_all, self._levels.encoded(partition)
+            self._stale.update(((partition, key), None) for key, level in levels if not tells_all(level))
 
     def revoked(self, partition: int) -> None:
         """Own a partition no more."""

@@ -109,6 +109,10 @@ class Table(Generic[Value]):
         """Return the committed keys of a partition."""
         return list(self._encoded[partition])
 
+    def encoded(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        """Yield committed keys and values of a partition, the values still encoded."""
+        yield from self._encoded[partition].items()
+
     def flush(self, produce: Produce) -> None:
         """Encode the write set, one record a key, and produce it."""
         topic, encode, flushed = self.topic, self._encode, self._flushed

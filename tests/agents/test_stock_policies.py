@@ -161,6 +161,25 @@ def test_re_evaluation_writes_nothing_when_decoded_values_were_let_go_of(
     assert settle(room) == [[]]
 
 
+def test_channel_that_is_added_is_told_of_every_sku() -> None:
+    """After a restart with one more channel it alone is told, also of SKUs that never move again."""
+    room = stocked(Stockroom(), SKU, "SKU-2")
+    room.take(make(GoodsReceived, event_id="3", sku="SKU-3", location_id="app", inbound_id=None))
+    same = Stockroom(room.all)
+    assert not same.agent.pending, "nothing has changed"
+    more = Stockroom(room.all, channels=("app", "pos", "web"))
+    told = {item for harvest in settle(more) for item in harvest.told()}
+    assert told == {("app", SKU), ("app", "SKU-2"), ("app", "SKU-3")}
+    level = more.level(SKU)
+    assert level is not None
+    assert [(one["channel_id"], one["version"]) for one in level["availability"]] == [
+        ("app", 2),
+        ("pos", 1),
+        ("web", 1),
+    ]
+    assert not Stockroom(more.all, channels=("app", "pos", "web")).agent.pending
+
+
 def test_policies_come_back_with_a_restart() -> None:
     """And what changed while nobody owned the partition is told by the new owner."""
     room = stocked(Stockroom(), SKU)
