@@ -26,9 +26,10 @@ LATENCY_BUCKETS_SECONDS = (
 
 # Delivery of availability to channels --------------------------------------------------------------------
 
+OUTCOMES = ("delivered", "superseded", "dead_lettered", "tombstone")
 DELIVERIES = Counter(
     "onhand_deliveries",
-    "Availability values by channel and outcome: delivered, superseded, dead_lettered, tombstone.",
+    f"Availability values by channel and outcome: {', '.join(OUTCOMES)}.",
     ("channel", "outcome"),
 )
 DELIVERY_LATENCY = Histogram(

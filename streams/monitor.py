@@ -3,11 +3,14 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from streams import metrics
+from streams import metrics, topology
+from streams.domain.errors import Reason
 from streams.engine.batch import Batch
 from streams.engine.errors import EngineError
 from streams.engine.log import Partition
 from streams.engine.restore import Restored
+
+OUTCOMES = ("APPLIED", "DUPLICATE", "REJECTED", "SUPERSEDED", "FORWARDED")
 
 
 class WorkerMonitor:
@@ -17,6 +20,7 @@ class WorkerMonitor:
         self._now = now
         self._sources = metrics.Sources(now)
         self._shown_lags: set[Partition] = set()
+        _show_zeros()
 
     def committed(self, batch: Batch, seconds: float) -> None:
         """Take a committed batch; seconds is the time of flush and commit."""
@@ -71,6 +75,16 @@ class WorkerMonitor:
         self._shown_lags = set(lags)
         for table, keys in held.items():
             metrics.TABLE_KEYS.labels(table).set(keys)
+
+
+def _show_zeros() -> None:
+    """Begin counters at zero: of one that appears with its first event, Prometheus never sees that event."""
+    for topic in topology.INPUTS:
+        for outcome in OUTCOMES:
+            metrics.EVENTS.labels(topic.name, outcome)
+        for reason in Reason:
+            metrics.DEAD_LETTERS.labels(topic.name, reason)
+        metrics.RETRIES.labels(topic.name, Reason.UNKNOWN_SKU)
 
 
 def now_milliseconds() -> int:

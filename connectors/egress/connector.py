@@ -27,6 +27,9 @@ class Egress:
 
     def __init__(self, bootstrap_servers: str, group_id: str, options: DeliveryOptions, sink: Sink) -> None:
         channel_id = options.channel_id
+        # All begin at zero: of a counter that appears with its first value, Prometheus never sees that one.
+        for outcome in metrics.OUTCOMES:
+            metrics.DELIVERIES.labels(channel_id, outcome)
         superseded = metrics.DELIVERIES.labels(channel_id, "superseded")
         self._sink = sink
         self._room = WaitingRoom(on_superseded=superseded.inc)

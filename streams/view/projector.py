@@ -15,7 +15,7 @@ from streams.view import metrics
 from streams.view.build import STEP_WAIT_MS, Stopped, build
 from streams.view.connection import connect
 from streams.view.projection import Projection
-from streams.view.source import Source, TopicsMissingError, open_source
+from streams.view.source import Source, TopicsMissingError, open_source, view_topics
 from streams.view.store import ViewMovedError, ViewStore
 
 FIRST_RETRY_SECONDS = 0.1
@@ -68,6 +68,9 @@ class Projector:
 
     async def run(self) -> None:
         """Project until stop()."""
+        for topic in view_topics(self.settings):  # Prometheus never sees the first event of a new counter.
+            metrics.RECORDS.labels(topic)
+            metrics.REFUSED.labels(topic)
         redis = connect(self.settings.redis_url)
         store = ViewStore(redis)
         try:

@@ -106,10 +106,10 @@ class OnhandUp:
 
     def events(self, name: str) -> dict[str, int]:
         """Return how many events a worker's present process has counted, by outcome; none if it is not up."""
-        counts: dict[str, int] = {}
+        counts: Counter[str] = Counter()
         for outcome, count in _EVENTS.findall(self._get(name, "/metrics") or ""):
-            counts[outcome] = counts.get(outcome, 0) + int(float(count))
-        return counts
+            counts[outcome] += int(float(count))
+        return dict(+counts)  # Every outcome is there from the start, as zero.
 
     def metric(self, name: str, metric: str) -> float:
         """Return the value of one of a worker's metrics that has no labels."""

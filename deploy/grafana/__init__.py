@@ -1,0 +1,1 @@
+"""Grafana dashboards: `boards` says what they show, `build` writes their JSON."""

@@ -1,0 +1,96 @@
+"""Channels: does what they may sell reach them."""
+
+from deploy.grafana.panels import (
+    PER_SECOND,
+    PLAIN,
+    SECONDS,
+    SHARE,
+    SHORT,
+    Board,
+    Panel,
+    Query,
+    quantiles,
+)
+
+BOARD = Board(
+    "onhand-channels",
+    "Onhand: Channels",
+    (
+        "Delivery of availability to each channel's own API. Drift, the difference between a channel's figure and "
+        "ours, has no panel yet: no connector reads back what its channel holds."
+    ),
+    (
+        Panel(
+            "Values by channel and outcome",
+            PER_SECOND,
+            (
+                "dead_lettered: the channel refuses them, see OnhandChannelRefuses. Far more superseded than "
+                "delivered: the channel's budget is too small for its changes."
+            ),
+            (
+                Query(
+                    "sum by (channel, outcome) (rate(onhand_deliveries_total[$__rate_interval]))",
+                    "{{channel}} {{outcome}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Time from availability emitted to the channel's confirmation",
+            SECONDS,
+            "Above a minute: see OnhandChannelBehind in the runbook. It grows with what waits, so look there too.",
+            quantiles("onhand_delivery_latency_seconds", 0.5, 0.99, by="channel"),
+            limit=60,
+        ),
+        Panel(
+            "Requests by channel and result",
+            PER_SECOND,
+            (
+                "throttled: lower --rate below the channel's own limit. unavailable: its API fails, ask its owner. "
+                "refused: it dislikes what we send, look at the dead letters."
+            ),
+            (
+                Query(
+                    "sum by (channel, result) (rate(onhand_delivery_requests_total[$__rate_interval]))",
+                    "{{channel}} {{result}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Share of the request budget used",
+            SHARE,
+            (
+                "Steadily near 100 % while SKUs wait: ask the channel for a higher limit, or raise --batch-size. "
+                "Channels without a limit are not shown."
+            ),
+            (
+                Query(
+                    "sum by (channel) (rate(onhand_delivery_requests_total[$__rate_interval])) "
+                    "/ max by (channel) (onhand_delivery_budget_requests_per_second)",
+                    "{{channel}}",
+                ),
+            ),
+            limit=1,
+        ),
+        Panel(
+            "SKUs whose latest value waits",
+            SHORT,
+            "Growing: the channel takes less than changes. It never exceeds the number of SKUs.",
+            (Query("max by (channel) (onhand_delivery_waiting)", "{{channel}}"),),
+            limit=1_000,
+        ),
+        Panel(
+            "Left alone because it fails",
+            PLAIN,
+            "1 means that the channel is asked with one item every 30 s only: see OnhandChannelUnreachable.",
+            (Query("max by (channel) (onhand_delivery_circuit_open)", "{{channel}}"),),
+            limit=1,
+        ),
+        Panel(
+            "Delivery processes that are ready",
+            PLAIN,
+            "0 for long: the backlog is still being read, or Kafka does not answer; look at the process's log.",
+            (Query('onhand_ready{job="onhand-deliver"}', "{{instance}}"),),
+            width=24,
+        ),
+    ),
+)
