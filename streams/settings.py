@@ -11,6 +11,8 @@ CHANNEL_ID = re.compile(
     r"[a-z0-9][a-z0-9-]{0,62}"
 )  # It becomes part of a topic name: kebab-case, never dots.
 
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")  # What the client takes.
+
 
 class Catalogue(StrEnum):
     """What to do with a sale or return of a SKU that no receipt, adjustment or announcement has introduced."""
@@ -69,6 +71,13 @@ class Settings(BaseSettings):
     def _split_channels(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, value: str) -> str:
+        if not value.startswith(REDIS_SCHEMES):
+            raise ValueError(f"{value!r} must begin with {' or '.join(REDIS_SCHEMES)}")
         return value
 
     @field_validator("channels")

@@ -33,8 +33,8 @@ def create_missing(
     for name, _ in topics:
         if name in there and len(there[name].partitions) != partitions:
             raise ConfigurationError(
-                f"topic {name} has {len(there[name].partitions)} partitions but ONHAND_PARTITIONS is {partitions}; "
-                "changing the number of partitions is a migration"
+                f"Topic {name} has {len(there[name].partitions)} partitions but ONHAND_PARTITIONS is {partitions}: "
+                f"set it to {len(there[name].partitions)}; changing the number of partitions is a migration."
             )
     missing = [
         NewTopic(name, partitions, replication_factor, config=config)
@@ -55,5 +55,5 @@ def _create(admin: AdminClient, missing: list[NewTopic]) -> list[str]:
         except KafkaException as error:
             # Two processes may start at once; whoever comes second finds the topic there.
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise ConfigurationError(f"topic {name} can't be created: {error.args[0].str()}") from error
+                raise ConfigurationError(f"Topic {name} can't be created: {error.args[0].str()}.") from error
     return created

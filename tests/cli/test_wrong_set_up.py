@@ -28,7 +28,12 @@ def onhand(*arguments: str, **environment: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("ONHAND_CHANNELS", "web,Point.Of.Sale"), ("ONHAND_PARTITIONS", "many")]
+    ("setting", "value"),
+    [
+        ("ONHAND_CHANNELS", "web,Point.Of.Sale"),
+        ("ONHAND_PARTITIONS", "many"),
+        ("ONHAND_REDIS_URL", "localhost:6379"),
+    ],
 )
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_a_setting_that_makes_no_sense_starts_nothing(

@@ -33,7 +33,9 @@ def test_missing_topics_are_created_and_others_left_alone(stack: EmbeddedStack) 
     assert [len(there[name].partitions) for name, _ in wanted] == [3, 3]
     resource = ConfigResource(ResourceType.TOPIC, "topics-test-one")
     assert admin.describe_configs([resource])[resource].result()["cleanup.policy"].value == "compact"
-    with pytest.raises(ConfigurationError, match=r"topics-test-one has 3 partitions .* is 4; .* migration"):
+    with pytest.raises(
+        ConfigurationError, match=r"topics-test-one has 3 partitions .* is 4: set it to 3; .* migration"
+    ):
         create_missing(servers, wanted, 4, 1)
 
 
