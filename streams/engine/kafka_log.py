@@ -37,6 +37,7 @@ REQUEST_SECONDS = 30.0  # How long one administrative request may take before it
 TRANSACTION_CALL_SECONDS = (
     30.0  # A transactional call that takes longer is asked again, it goes on underneath.
 )
+START_SECONDS = 0.5  # A measurement must not hold up the work for longer.
 FLUSH_SECONDS = 30.0  # Longer than any healthy broker takes for one batch.
 LEADER_RETRIES, LEADER_RETRY_SECONDS = 10, 0.2  # New topics and moved leaders settle within a second or so.
 QUEUED_RECORDS = 1_000_000  # A batch must fit into the producer's queue, tables and ledger included.
@@ -111,6 +112,7 @@ class KafkaGroupConsumer:
             logger=kafka_logger,
         )
         self._paused: set[Partition] = set()
+        self._starts: dict[Partition, int] = {}
         self._rebalances = 0
 
     def subscribe(
@@ -128,6 +130,7 @@ class KafkaGroupConsumer:
         def assign(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             self._rebalances += 1
             self._paused.clear()
+            self._starts.clear()
             consumer.assign(partitions)  # First, so that the callback can pause them.
             on_assign(plain(partitions))
 
@@ -165,6 +168,7 @@ class KafkaGroupConsumer:
         be committed under the later one's generation, and none can be told from the other.
         """
         partitions = self._consumer.assignment()
+        self._starts.clear()
         self._consumer.assign([TopicPartition(one.topic, one.partition) for one in partitions])
         self._consumer.pause(_topic_partitions(self._paused))
 
@@ -225,12 +229,31 @@ class KafkaGroupConsumer:
     def lag(self) -> dict[Partition, int]:
         """Return records not yet read by assigned partition, from what the client knows."""
         lags: dict[Partition, int] = {}
-        for partition in self._consumer.position(self._consumer.assignment()):
+        positions = self._consumer.position(self._consumer.assignment())
+        starts = self._starts_of([one for one in positions if one.offset < 0])
+        for partition in positions:
+            key = (partition.topic, partition.partition)
             low, high = self._consumer.get_watermark_offsets(partition, cached=True)
-            if high >= 0:
-                position = partition.offset if partition.offset >= 0 else max(low, 0)
-                lags[partition.topic, partition.partition] = max(0, high - position)
+            position = partition.offset if partition.offset >= 0 else starts.get(key)
+            if high >= 0 and position is not None:
+                lags[key] = max(0, high - max(position, low, 0))
         return lags
+
+    def _starts_of(self, partitions: Sequence[TopicPartition]) -> dict[Partition, int]:
+        """
+        Return where partitions begin that nothing was read of under this assignment, as far as that is known.
+
+        Only a broker knows what an earlier run has committed, and is asked once an assignment: without it, all
+        that a quiet partition ever held would count as not yet read after a restart.
+        """
+        unknown = [one for one in partitions if (one.topic, one.partition) not in self._starts]
+        if unknown:
+            try:
+                found = self._consumer.committed(unknown, START_SECONDS)
+            except KafkaException:
+                found = []  # A lag that can't be known now is left out, and asked for again.
+            self._starts |= {(one.topic, one.partition): max(one.offset, 0) for one in found if not one.error}
+        return self._starts
 
     def close(self) -> None:
         """Stop to consume; a static member stays in its group until its session ends."""

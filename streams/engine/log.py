@@ -64,7 +64,11 @@ class GroupConsumer(Protocol):
     def resume(self, partitions: Iterable[Partition]) -> None: ...
     def seek(self, partition: Partition, offset: int) -> None: ...
     def lag(self) -> Mapping[Partition, int]:
-        """Return records not yet read by assigned partition, as far as known without asking a broker."""
+        """
+        Return records not yet read by assigned partition; one that is not known is left out.
+
+        A broker is asked once an assignment, for where quiet partitions begin.
+        """
 
     def close(self) -> None: ...
 

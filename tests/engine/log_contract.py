@@ -227,6 +227,22 @@ class LogContract:
         second = Member(bed.log(), topic, "one", [topic])
         eventually(lambda: second.poll() == [b"1", b"2"])
 
+    def test_lag_after_a_restart_is_what_was_not_committed(self, bed: Bed) -> None:
+        """A partition that stays quiet after a restart must not look as if all of it were still to be read."""
+        topic = bed.topic(2)
+        for value in (b"0", b"1", b"2"):
+            bed.append(topic, 0, value)
+        first = Member(bed.log(), topic, "one", [topic])
+        eventually(lambda: len(first.poll()) == 3)
+        with transaction(self.producer(bed, topic)) as producer:
+            producer.send_offsets({(topic, 0): 3}, first.membership())
+        second = Member(bed.log(), topic, "one", [topic])
+        eventually(lambda: second.poll() == [] and second.consumer.lag().keys() == {(topic, 0), (topic, 1)})
+        assert second.consumer.lag() == {(topic, 0): 0, (topic, 1): 0}
+        bed.append(topic, 0, b"3")
+        eventually(lambda: second.poll() == [b"3"])
+        assert second.consumer.lag()[topic, 0] == 0
+
     def test_offsets_of_two_producers_count_in_the_order_in_which_they_were_sent(self, bed: Bed) -> None:
         """Producers may take turns; so may offsets of topics that the group does not read, as a mere fence."""
         topic, fence = bed.topic(1), bed.topic(1)
