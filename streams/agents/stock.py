@@ -187,7 +187,6 @@ class StockAgent:
         """Return the stock of a SKU that the table does not hold."""
         _check_sku(event.sku)
         if self._strict and type(event) not in INTRODUCING_EVENTS:
-            validation.check(event, self._batch.now)  # What can never be applied need not wait.
             raise NotYet(Reason.UNKNOWN_SKU, f"SKU {event.sku!r} is not known to the catalogue yet")
         return Stock(event.sku)
 

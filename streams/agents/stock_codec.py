@@ -32,7 +32,6 @@ def _event_reader(event: type[StockEvent]) -> Reader:
 
 
 _EVENT_READERS = {header(schema_id(event.__name__)): _event_reader(event) for event in STOCK_EVENTS}
-_POLICY_HEADER = header(schema_id("StockPolicySet"))
 _RECORDS = {header(schema_id(name)): name for name in RECORDS}
 _EXPECTED = {
     topic.name: frozenset(header(schema_id(record)) for record in topic.records) for topic in topology.INPUTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import tempfile
 from contextlib import ExitStack
@@ -75,7 +76,7 @@ def _run(console: Console, seconds: float, rate: int, seed: int, workers: int, d
     if not failures:
         console.print("Verified: every event counted once, every poison message is a dead letter.")
     if data_dir is not None:
-        console.print(f"`onhand up --data-dir {data_dir}` goes on with it.", soft_wrap=True)
+        console.print(f"`onhand up --data-dir {shlex.quote(str(data_dir))}` goes on with it.", soft_wrap=True)
     return not failures
 
 
