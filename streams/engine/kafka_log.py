@@ -76,11 +76,25 @@ def _call(action: Callable[..., Result], *arguments: Any) -> Result:
     while True:
         try:
             return action(*arguments)
-        except KafkaException as exception:
-            error = _engine_error(exception.args[0])
+        except (KafkaException, SystemError) as exception:
+            error = _engine_error(_kafka_error(exception))
             if not isinstance(error, RetriableLogError):
                 raise error from exception
             logger.warning("Kafka does not answer, trying again: %s", error)
+
+
+def _kafka_error(exception: KafkaException | SystemError) -> KafkaError:
+    """
+    Return librdkafka's error; any other exception goes on as it is.
+
+    A fatal error is raised inside flush or poll, where the client then calls our logger with the exception still
+    pending; Python makes a SystemError of that, with the real one as its cause.
+    """
+    found = exception if isinstance(exception, KafkaException) else exception.__cause__
+    if not isinstance(found, KafkaException):
+        raise exception
+    error: KafkaError = found.args[0]
+    return error
 
 
 def _topic_partitions(partitions: Iterable[Partition]) -> list[TopicPartition]:
@@ -146,7 +160,7 @@ class KafkaGroupConsumer:
 
     def poll(self, max_records: int, timeout_seconds: float) -> Sequence[Record]:
         """Wait for a first record, then take what is there; see GroupConsumer."""
-        first: Any = self._consumer.poll(timeout_seconds)
+        first: Any = _call(self._consumer.poll, timeout_seconds)
         if first is None:
             return ()
         messages: list[Any] = [first]

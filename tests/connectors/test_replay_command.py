@@ -56,9 +56,9 @@ def test_a_replay_says_what_it_did_and_keeps_what_it_rejected(cluster: Settings,
 
 @pytest.mark.kafka
 def test_a_signal_stores_what_was_published_and_ends_the_replay(cluster: Settings, tmp_path: Path) -> None:
-    """At one event in ten seconds, a stop does not wait for the next."""
+    """At one event in a hundred seconds, a stop does not wait for the next."""
     arguments = command(
-        tmp_path, cluster.bootstrap_servers, "--rate", "0.1", "--json", "--rejects", "rejects"
+        tmp_path, cluster.bootstrap_servers, "--rate", "0.01", "--json", "--rejects", "rejects"
     )
     process = subprocess.Popen(
         arguments, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
