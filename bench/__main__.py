@@ -46,15 +46,18 @@ def bench(
     repeats: Annotated[int, typer.Option(min=1, help="How often each measurement is run.")] = 3,
     output: Annotated[Path, typer.Option(help="Where the results go, as JSON.")] = RESULTS,
 ) -> None:
-    """Measure throughput, latency, restore and memory of one worker."""
+    """Measure throughput, latency, restore and memory of one worker; what is not run keeps its last result."""
     results = {}
     for name, measure in MEASUREMENTS.items():
         if only in name:
             results[name] = _repeat(name, measure, 1 if name in ONCE else repeats)
     Console().print(_table(results))
-    document = {"measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": _machine()}
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    entries = {name: {"measured_at": now, "figures": figures} for name, figures in results.items()}
+    kept = json.loads(output.read_text("utf-8"))["results"] if output.exists() else {}
+    document = {"machine": _machine(), "results": {**kept, **entries}}
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({**document, "results": results}, indent=2) + "\n", encoding="utf-8")
+    output.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     console.print(f"written to {output}")
 
 

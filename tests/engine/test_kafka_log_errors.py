@@ -11,10 +11,8 @@ def test_a_fencing_that_the_logger_wrapped_is_still_a_fencing() -> None:
     """The client logs while the exception is pending, and Python makes a SystemError of it."""
 
     def flush() -> None:
-        try:
-            raise KafkaException(KafkaError(KafkaError._FENCED, "an old epoch", fatal=True))
-        except KafkaException as error:
-            raise SystemError("returned a result with an exception set") from error
+        fencing = KafkaException(KafkaError(KafkaError._FENCED, "an old epoch", fatal=True))
+        raise SystemError("returned a result with an exception set") from fencing
 
     with pytest.raises(FencedError, match="an old epoch"):
         _call(flush)
