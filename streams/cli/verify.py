@@ -141,6 +141,11 @@ def _truncation(report: Report) -> list[str]:
 
 def _verdict(report: Report) -> str:
     total = sum(report.totals.values())
+    if total and not report.settled:
+        return (
+            f"UNSETTLED: {total:,} differences, which may be no more than what was under way while they were read; "
+            "run it again when less is going on, or with a longer --wait-seconds."
+        )
     if total:
         return f"DIFFERENT: {total:,} differences."
     if not report.settled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -175,6 +176,8 @@ def test_unread_input_is_unsettled(cluster: Cluster, run_verify: Callable[..., t
     code, output = run_verify("--wait-seconds", "0")
     assert code == 1
     assert "did not settle" in output
+    assert re.search(r"UNSETTLED: \d+ differences, which may be no more than what was under way", output)
+    assert "DIFFERENT" not in output
     cluster.world.row("SaleRecorded", fact("PEAR", "unread", 1), (3, 2), 3, available_after=2)
     depot, store = (
         {"location_id": "depot", "on_hand": -4},
