@@ -102,8 +102,11 @@ class Pump(Service):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever it is ends the worker, which says it.
             self._on_failure(error)
-        finally:
-            await loop.run_in_executor(self._thread, self._engine.close)
+
+    async def on_shutdown(self) -> None:
+        """Leave the group, once the thread is done with what it does; the task above is cancelled by then."""
+        # Not in the task: a second cancellation would take it out of the thread's queue again.
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.close)
 
     def _next_batch(self) -> Batch | None:
         self._on_idle()
