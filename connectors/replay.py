@@ -59,6 +59,10 @@ def replay(
     started = clock()
     with closing(source.read(after)) as items:
         for item in items:
+            if rate_per_second is not None and not isinstance(item, Reject):
+                due = started + summary.events_total / rate_per_second
+                _wait_until(due, publisher, clock, stopped)
+            # Asked behind the wait: an event whose time has not come stays for the next run.
             if stopped():
                 summary.stopped = True
                 break
@@ -67,9 +71,6 @@ def replay(
                 summary.rejected += 1
                 on_reject(item)
                 continue
-            if rate_per_second is not None:
-                due = started + summary.events_total / rate_per_second
-                _wait_until(due, publisher, clock, stopped)
             publisher.publish(item)
             summary.events[item.record] += 1
             if summary.events_total % PROGRESS_EVERY_EVENTS == 0:
