@@ -6,7 +6,6 @@ from bench.stack import fresh_cluster
 from bench.worker import running_worker
 
 SKUS = 1_000_000
-RESTORED = "onhand_restored_records_total"
 
 
 def run(skus: int = SKUS) -> dict[str, float]:
@@ -17,12 +16,10 @@ def run(skus: int = SKUS) -> dict[str, float]:
         open_stock(settings, skus)
         with running_worker(settings) as worker:
             ready_seconds = worker.ready_seconds
-            metrics = worker.metrics_with(RESTORED)
             held = worker.resident_bytes - baseline
         return {
             "skus": skus,
             "locations": len(LOCATIONS),
-            "records": metrics[RESTORED],
             "process_start_to_ready_seconds": ready_seconds,
             "bytes_per_sku": held / skus,
         }

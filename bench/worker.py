@@ -65,12 +65,6 @@ class Worker:
                 sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
         return sums
 
-    def metrics_with(self, name: str) -> Mapping[str, float]:
-        """Return the metrics once one of them is above zero: counters follow readiness by an instant."""
-        while not (metrics := self.metrics()).get(name):
-            time.sleep(POLL_SECONDS)
-        return metrics
-
     @property
     def resident_bytes(self) -> int:
         """Memory that the process holds."""
