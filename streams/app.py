@@ -45,7 +45,7 @@ def ensure_topics(settings: Settings) -> list[str]:
 def engine_config(settings: Settings) -> EngineConfig:
     """Return what the engine needs to know: which topics come in and go out."""
     inputs = {topic.name for topic in topology.INPUTS}
-    tables = {topology.STOCK_LEVELS.name, topology.OPEN_LINES.name, topology.SEEN_EVENTS.name}
+    tables = {topic.name for topic in (*topology.TABLES, topology.SEEN_EVENTS)}
     aside = {topology.DEAD_LETTER_DECISIONS.name}
     everything = {topic.name for topic in topology.all_topics(settings.channels)}
     return EngineConfig(

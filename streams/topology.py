@@ -62,15 +62,27 @@ STOCK_RECEIPTS = Topic(
 )
 STOCK_COUNTS = Topic(
     "stock-counts",
-    ("StockAdjusted", "DispositionChanged"),
-    "adjustments and changes of state",
+    ("StockAdjusted", "DispositionChanged", "StockCounted"),
+    "adjustments, changes of state, counts and full feeds",
+    retention_days=14,
+)
+STOCK_RESERVATIONS = Topic(
+    "stock-reservations",
+    ("PlaceHold", "ConfirmHold", "ReleaseHold"),
+    "checkout holds: place, change, confirm, release",
+    retention_days=7,
+)
+STOCK_ITEMS = Topic(
+    "stock-items",
+    ("ItemDescribed",),
+    "what sources say of SKUs: category, GTINs, aliases, units, bundles",
     retention_days=14,
 )
 STOCK_POLICIES = Topic(
     "stock-policies",
     ("StockPolicySet",),
-    "shares, buffers, caps, ring-fences, safety stock",
-    key="SKU or `*`",
+    "shares, buffers, caps, ring-fences, safety stock, sources, thresholds",
+    key="SKU, `*` or `*/category`",
 )
 STOCK_LEVELS = Topic("stock-levels", ("StockLevel",), "**the table**: full state, versioned")
 STOCK_MOVEMENTS = Topic(
@@ -80,7 +92,13 @@ STOCK_MOVEMENTS = Topic(
     retention_days=400,
 )
 STOCK_ALERTS = Topic(
-    "stock-alerts", ("StockAlert",), "oversold and resolved, over-shipped", retention_days=30
+    "stock-alerts",
+    ("StockAlert",),
+    "oversold, discrepancy, low stock, back in stock, stale source, overdue inbound",
+    retention_days=30,
+)
+RESERVATION_RESULTS = Topic(
+    "reservation-results", ("HoldResult",), "accepted or refused and why, expired", retention_days=1
 )
 
 OPEN_LINES = Topic("stock-open-lines", ("OpenLine",), "open order, inbound and transfer lines", internal=True)
@@ -96,7 +114,41 @@ POLICIES_IN_FORCE = Topic(
     "stock-policies-in-force",
     ("StockPolicySet",),
     "accepted policies, read whole by every worker",
-    key="SKU or `*`",
+    key="SKU, `*` or `*/category`",
+    internal=True,
+)
+HOLDS = Topic("stock-holds", ("Hold",), "holds, and what was answered about them", internal=True)
+COUNTS_IN_FORCE = Topic(
+    "stock-counts-in-force", ("CountInForce",), "the single count that a location is based on", internal=True
+)
+FEED_ROWS = Topic(
+    "stock-feed-rows",
+    ("FeedRows",),
+    "rows of full feeds that wait for completion",
+    key="feed and number",
+    internal=True,
+)
+FEEDS = Topic(
+    "stock-feeds",
+    ("FeedProgress", "FeedDecided"),
+    "full feeds: progress by partition, decisions; read whole by every worker",
+    key="feed and partition",
+    internal=True,
+)
+ITEMS_IN_FORCE = Topic(
+    "stock-items-in-force", ("Item",), "merged SKU master data, read whole by every worker", internal=True
+)
+COMPONENT_LEVELS = Topic(
+    "stock-component-levels",
+    ("ComponentLevel",),
+    "what channels may sell of bundles' components, read whole by every worker",
+    internal=True,
+)
+SOURCES = Topic(
+    "stock-sources",
+    ("SourceHeard",),
+    "when each source was last heard: heartbeats and events; read whole by every worker",
+    key="source",
     internal=True,
 )
 DEAD_LETTER_DECISIONS = Topic(
@@ -107,9 +159,29 @@ DEAD_LETTER_DECISIONS = Topic(
     internal=True,
 )
 
-INPUTS = (STOCK_SALES, STOCK_RETURNS, STOCK_RECEIPTS, STOCK_COUNTS, STOCK_POLICIES)
-OUTPUTS = (STOCK_LEVELS, STOCK_MOVEMENTS, STOCK_ALERTS)
-INTERNAL = (OPEN_LINES, SEEN_EVENTS, POLICIES_IN_FORCE, DEAD_LETTER_DECISIONS)
+INPUTS = (
+    STOCK_SALES,
+    STOCK_RETURNS,
+    STOCK_RECEIPTS,
+    STOCK_COUNTS,
+    STOCK_RESERVATIONS,
+    STOCK_POLICIES,
+    STOCK_ITEMS,
+)
+OUTPUTS = (STOCK_LEVELS, STOCK_MOVEMENTS, STOCK_ALERTS, RESERVATION_RESULTS)
+TABLES = (STOCK_LEVELS, OPEN_LINES, HOLDS, COUNTS_IN_FORCE, FEED_ROWS)
+"""State of the stock agent, by partition."""
+GLOBALS = (POLICIES_IN_FORCE, ITEMS_IN_FORCE, FEEDS, COMPONENT_LEVELS, SOURCES)
+"""State that concerns more than one partition: every worker reads all of it."""
+INTERNAL = (
+    OPEN_LINES,
+    HOLDS,
+    COUNTS_IN_FORCE,
+    FEED_ROWS,
+    SEEN_EVENTS,
+    *GLOBALS,
+    DEAD_LETTER_DECISIONS,
+)
 
 RETRY_RETENTION_DAYS = 14  # As long as the inputs: a retry must never outlive the event that it stands for.
 DEAD_LETTER_RETENTION_DAYS = 90  # Long enough for a person to come back from leave and mend it.

@@ -1,4 +1,9 @@
-"""The policies in force, as every worker holds them, and the plans that follow from them."""
+"""
+The policies in force, as every worker holds them, and the plans that follow from them.
+
+A document passes through the stock agent (README, decision 9): what is accepted goes to the topic of policies in
+force, which every worker reads whole; the SKUs that it concerns are re-evaluated in slices between batches.
+"""
 
 from collections.abc import Sequence
 

@@ -11,12 +11,18 @@ AFFECTED_ORDERS_NAMED = 20  # A person can act on no more at once, and the alert
 
 
 class Alert(NamedTuple):
-    """One alert; deficit is in units, 0 when resolved. order_ids are those that it is about by itself."""
+    """
+    One alert; deficit and quantity are in units, deficit is 0 when resolved.
+
+    order_ids are the promises that it affects, references what else it names.
+    """
 
     kind: str
     location_id: str
     deficit: int
     order_ids: tuple[str, ...] = ()
+    quantity: int = 0
+    references: tuple[str, ...] = ()
 
 
 def oversell_alerts(before: tuple[Level, ...], after: tuple[Level, ...]) -> list[Alert]:
@@ -55,7 +61,7 @@ def affected_orders(lines: list[OpenLine], location_id: str, deficit: int) -> li
 
 def has_deficit(stock: Stock) -> bool:
     """Return True when more was promised or sold at some location than is there."""
-    for _, on_hand, unsellable, reserved, held, safety_stock, _ in stock.locations:
+    for _, on_hand, unsellable, reserved, held, safety_stock, _, _ in stock.locations:
         if on_hand < unsellable + reserved + held + safety_stock:
             return True
     return False

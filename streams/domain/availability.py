@@ -36,7 +36,7 @@ def _for_channel(
 
 def _pooled(locations: tuple[Level, ...], location_ids: frozenset[str] | None) -> int:
     pooled = 0
-    for location_id, on_hand, unsellable, reserved, held, safety_stock, _ in locations:
+    for location_id, on_hand, unsellable, reserved, held, safety_stock, _, _ in locations:
         available = on_hand - unsellable - reserved - held - safety_stock
         if available > 0 and (location_ids is None or location_id in location_ids):
             pooled += available

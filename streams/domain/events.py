@@ -31,6 +31,7 @@ class OrderPlaced(NamedTuple):
     occurred_at: int
     order_id: str
     hold_id: str | None = None
+    deliver_at: int | None = None
 
 
 class OrderShipped(NamedTuple):
@@ -60,7 +61,7 @@ class OrderCancelled(NamedTuple):
 
 
 class ReturnReceived(NamedTuple):
-    """Goods came back, in the state that disposition names."""
+    """Goods came back, in the state that disposition names; with order_id, from that order."""
 
     event_id: str
     source_id: str
@@ -70,6 +71,7 @@ class ReturnReceived(NamedTuple):
     quantity: int
     occurred_at: int
     disposition: str
+    order_id: str | None = None
 
 
 class GoodsReceived(NamedTuple):
@@ -124,6 +126,7 @@ class TransferShipped(NamedTuple):
     occurred_at: int
     transfer_id: str
     to_location_id: str
+    eta: int | None = None
 
 
 class TransferReceived(NamedTuple):
@@ -165,6 +168,30 @@ class DispositionChanged(NamedTuple):
     occurred_at: int
     disposition: str
 
+
+class StockCounted(NamedTuple):
+    """Goods were counted as they were at as_of; with feed_id, as a row of a feed about one location."""
+
+    event_id: str
+    source_id: str
+    sku: str
+    location_id: str
+    channel_id: str | None
+    quantity: int
+    occurred_at: int
+    as_of: int
+    basis: str
+    feed_id: str | None = None
+    feed_kind: str | None = None
+    sequence: int | None = None
+    total: int | None = None
+
+
+PHYSICAL, NET_OF_ORDERS = "PHYSICAL", "NET_OF_ORDERS"
+"""What a count's quantity means: what lies there, or that less the open orders."""
+
+FULL, PARTIAL = "FULL", "PARTIAL"
+"""How much a feed covers: everything at its location, or only what it names."""
 
 StockEvent = (
     SaleRecorded

@@ -96,14 +96,21 @@ def apply(stock: Stock, event: StockEvent, line: OpenLine | None = None) -> Outc
         return Outcome(stock, line, before, before, REJECTED, Reason.INSUFFICIENT_STOCK)
     on_hand, unsellable = _GOODS[type(event)](event)
     level = Level(
-        before[0], before[1] + on_hand, before[2] + unsellable, before[3], before[4], before[5], before[6]
+        before[0],
+        before[1] + on_hand,
+        before[2] + unsellable,
+        before[3],
+        before[4],
+        before[5],
+        before[6],
+        before[7],
     )
     locations = _with_level(stock.locations, level)
     if line is not None:
         line, locations = _count_in(line, event, locations)
-    sku, version, _, availability, occurred_at, updated_at = stock
+    sku, version, _, availability, occurred_at, updated_at, future, promises = stock
     latest = max(occurred_at, event.occurred_at)
-    changed = Stock(sku, version + 1, locations, availability, latest, updated_at)
+    changed = Stock(sku, version + 1, locations, availability, latest, updated_at, future, promises)
     return Outcome(changed, line, before, level if line is None else changed.level(level.location_id))
 
 

@@ -22,8 +22,22 @@ from streams.domain.events import (
 ORDER, INBOUND, TRANSFER = "ORDER", "INBOUND", "TRANSFER"
 
 
+class WaitingEvent(NamedTuple):
+    """A shipment or cancellation whose order has not arrived: where it came from, and its bytes."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes
+
+
 class OpenLine(NamedTuple):
-    """Totals of one line at the location whose reserved or incoming it counts in; units."""
+    """
+    Totals of one line at the location whose reserved, demand or incoming it counts in; units.
+
+    deliver_at is an order's future day of delivery, touched_at the last change, waiting the events whose order
+    has not arrived; times are UTC milliseconds.
+    """
 
     kind: str
     line_id: str
@@ -33,6 +47,11 @@ class OpenLine(NamedTuple):
     cancelled: int = 0
     opened_at: int | None = None
     eta: int | None = None
+    deliver_at: int | None = None
+    returned: int = 0
+    touched_at: int = 0
+    waiting: tuple[WaitingEvent, ...] = ()
+    overdue_told: bool = False
 
     @property
     def open(self) -> int:

@@ -33,6 +33,8 @@ class ChannelPolicy(NamedTuple):
     cap: int | None = None
     ring_fence: int | None = None
     priority: int | None = None
+    location_group_ids: tuple[str, ...] | None = None
+    maximum_staleness_seconds: int | None = None
 
 
 class LocationPolicy(NamedTuple):
@@ -40,6 +42,22 @@ class LocationPolicy(NamedTuple):
 
     location_id: str
     safety_stock: int
+
+
+class LocationGroup(NamedTuple):
+    """A name for several locations."""
+
+    group_id: str
+    location_ids: tuple[str, ...]
+
+
+class LocationSources(NamedTuple):
+    """Which systems speak for one location, or under * for each; None leaves a rule to the wider policy."""
+
+    location_id: str
+    source_ids: tuple[str, ...] | None = None
+    trusted_count_source_ids: tuple[str, ...] | None = None
+    feed_zero_share_basis_points: int | None = None
 
 
 class StockPolicySet(NamedTuple):
@@ -52,6 +70,11 @@ class StockPolicySet(NamedTuple):
     network_safety: int | None = None
     channels: tuple[ChannelPolicy, ...] = ()
     locations: tuple[LocationPolicy, ...] = ()
+    backorder_limit: int | None = None
+    low_stock_threshold: int | None = None
+    discrepancy_threshold: int | None = None
+    location_groups: tuple[LocationGroup, ...] = ()
+    sources: tuple[LocationSources, ...] = ()
 
     def supersedes(self, other: "StockPolicySet | None") -> bool:
         """Return True when this document is the newer one; ids decide between equal times."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Level(NamedTuple):
-    """Stock of a SKU at one location."""
+    """Stock of a SKU at one location; counted_at is the as_of of the count it is based on, 0 without one."""
 
     location_id: str
     on_hand: int = 0
@@ -13,11 +13,12 @@ class Level(NamedTuple):
     held: int = 0
     safety_stock: int = 0
     incoming: int = 0
+    counted_at: int = 0
 
     @property
     def available(self) -> int:
         """What can still be promised here; negative when more was promised or sold than is there."""
-        _, on_hand, unsellable, reserved, held, safety_stock, _ = self
+        _, on_hand, unsellable, reserved, held, safety_stock, _, _ = self
         return on_hand - unsellable - reserved - held - safety_stock
 
 
@@ -29,11 +30,28 @@ class ChannelLevel(NamedTuple):
     version: int
 
 
+class FutureSupply(NamedTuple):
+    """What one UTC day (days since 1970) brings and takes at one location, in units."""
+
+    location_id: str
+    day: int
+    incoming: int = 0
+    demand: int = 0
+
+
+class Promise(NamedTuple):
+    """Units available to promise from a UTC day on, until the next entry's day."""
+
+    day: int
+    units: int
+
+
 class Stock(NamedTuple):
     """
     Everything known of a SKU, in the order of its schema StockLevel.
 
-    version rises with every change; locations are in order of location_id, availability in order of channel_id.
+    version rises with every change; locations are in order of location_id, availability in order of channel_id,
+    future in order of location_id and day, promises in order of day.
     """
 
     sku: str
@@ -42,6 +60,8 @@ class Stock(NamedTuple):
     availability: tuple[ChannelLevel, ...] = ()
     occurred_at: int = 0
     updated_at: int = 0
+    future: tuple[FutureSupply, ...] = ()
+    promises: tuple[Promise, ...] = ()
 
     def level(self, location_id: str) -> Level:
         """Return the stock at a location, zeros when there is none."""

@@ -61,6 +61,6 @@ def _check_references(event: StockEvent) -> None:
         raise GiveUp(Reason.INVALID_IDENTITY, f"a transfer leads from {other} to itself")
 
 
-def is_late(event: StockEvent, now: int, horizon_hours: int) -> bool:
+def is_late(occurred_at: int, now: int, horizon_hours: int) -> bool:
     """Return True for an event older than the lateness horizon (semantics 7)."""
-    return event.occurred_at < now - horizon_hours * MILLISECONDS_PER_HOUR
+    return occurred_at < now - horizon_hours * MILLISECONDS_PER_HOUR

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from streams.engine.batch import Batch
 from streams.engine.errors import AbortableLogError, ConfigurationError, EngineError, RetriableLogError
 from streams.engine.log import GroupMetadata, Log, Partition, Record
+from streams.engine.recent import RecentNotes
 from streams.engine.restore import Restored, Restorer
 from streams.engine.seen import SeenCodec, SeenEvents
 from streams.engine.table import Table
@@ -39,6 +40,10 @@ class Processor(Protocol):
     @property
     def tables(self) -> Sequence[Table[Any]]:
         """The tables that the engine restores, commits and drops."""
+
+    @property
+    def recent(self) -> RecentNotes | None:
+        """What it remembers of recent events; it commits and is restored with their identities."""
 
     @property
     def global_topics(self) -> Sequence[str]:
@@ -111,7 +116,7 @@ class Engine:
         self._now = now
         self._clock = clock
         self._codec = SeenCodec()
-        self._seen = SeenEvents(config.seen_topic, self._codec, config.seen_window_hours)
+        self._seen = SeenEvents(config.seen_topic, self._codec, config.seen_window_hours, processor.recent)
         self._tables = {table.topic: table for table in processor.tables}
         self._owned: set[int] = set()
         self._parked: set[int] = set()

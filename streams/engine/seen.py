@@ -8,13 +8,14 @@ Python set would cost about 120 bytes an entry. New entries commit with the batc
 """
 
 from enum import Enum
+from itertools import zip_longest
 
 import xxhash
 
-from schemas import load, schema_id
-from streams.engine.codec import compile_reader, compile_writer
+from streams.engine.recent import RecentNotes
 from streams.engine.table import Produce
-from streams.engine.wire import HEADER_BYTES, header
+from streams.engine.versions import readers_by_header, writer_of
+from streams.engine.wire import HEADER_BYTES
 
 IDENTITY_BYTES = 16
 CONTENT_BYTES = 6
@@ -102,12 +103,16 @@ class SeenEvents:
     """
     Identities seen by this worker's partitions.
 
-    codec.encode(bucket_hour, transactional_id, entries) gives a record's bytes, codec.decode the hour and entries
-    again. Not for several threads.
+    codec.encode(bucket_hour, transactional_id, entries, notes) gives a record's bytes, codec.decode the hour, the
+    entries and the notes again: what the agent remembers of these events, which travels with them (recent.py).
+    Not for several threads.
     """
 
-    def __init__(self, topic: str, codec: "SeenCodec", window_hours: int) -> None:
+    def __init__(
+        self, topic: str, codec: "SeenCodec", window_hours: int, recent: RecentNotes | None = None
+    ) -> None:
         self.topic = topic
+        self._recent = recent
         self._codec = codec
         self._window_hours = window_hours
         self._stores: dict[int, _PartitionStore] = {}
@@ -118,15 +123,21 @@ class SeenEvents:
         """Begin to hold a partition, empty unless it is held already."""
         self._stores.setdefault(partition, _PartitionStore())
         self._fresh.setdefault(partition, {})
+        if self._recent is not None:
+            self._recent.open(partition)
 
     def drop(self, partition: int) -> None:
         """Forget a partition."""
         self._stores.pop(partition, None)
         self._fresh.pop(partition, None)
+        if self._recent is not None:
+            self._recent.drop(partition)
 
     def restore(self, partition: int, encoded: bytes, now_milliseconds: int) -> None:
         """Take one record of the topic, unless its hour has left the window."""
-        hour, packed = self._codec.decode(encoded)
+        hour, packed, notes = self._codec.decode(encoded)
+        if self._recent is not None and notes:
+            self._recent.restore(partition, notes, now_milliseconds)
         if now_milliseconds // MILLISECONDS_PER_HOUR - hour <= self._window_hours:
             self._stores[partition].add(packed, hour)
 
@@ -143,17 +154,23 @@ class SeenEvents:
         """Produce the batch's identities, packed into few records a partition, each naming its writer."""
         hour = now_milliseconds // MILLISECONDS_PER_HOUR
         for partition, fresh in self._fresh.items():
-            if fresh:
+            notes = [] if self._recent is None else self._recent.packed(partition)
+            if fresh or notes:
                 packed = b"".join([identity + content for identity, content in fresh.items()])
-                for start in range(0, len(packed), RECORD_BYTES):
-                    part = packed[start : start + RECORD_BYTES]
-                    produce(self.topic, partition, b"", self._codec.encode(hour, transactional_id, part))
+                parts = [
+                    packed[start : start + RECORD_BYTES] for start in range(0, len(packed), RECORD_BYTES)
+                ]
+                for part, noted in zip_longest(parts, notes, fillvalue=b""):
+                    encoded = self._codec.encode(hour, transactional_id, part, noted)
+                    produce(self.topic, partition, b"", encoded)
                 self._flushed.append((partition, packed, hour))
 
     def merge(self) -> None:
         """Make the flushed identities committed ones; call it after the transaction has committed."""
         for partition, packed, hour in self._flushed:
             self._stores[partition].add(packed, hour)
+        if self._recent is not None:
+            self._recent.merge()
         self.discard()
 
     def discard(self) -> None:
@@ -161,11 +178,15 @@ class SeenEvents:
         self._flushed.clear()
         for fresh in self._fresh.values():
             fresh.clear()
+        if self._recent is not None:
+            self._recent.discard()
 
     def sweep(self, now_milliseconds: int) -> None:
         """Drop some identities older than the window; called at every tick."""
         for store in self._stores.values():
             store.sweep(now_milliseconds // MILLISECONDS_PER_HOUR, self._window_hours)
+        if self._recent is not None:
+            self._recent.sweep(now_milliseconds)
 
     def __len__(self) -> int:
         return sum(store.entries for store in self._stores.values())
@@ -175,20 +196,28 @@ class SeenCodec:
     """Encodes the records of a SeenEvents topic, each naming the transactional id that wrote it."""
 
     def __init__(self) -> None:
-        schema = load("SeenEvents")
-        self._write = compile_writer(schema, header(schema_id("SeenEvents")))
-        self._read = compile_reader(schema)
+        self._write = writer_of("SeenEvents")
+        self._readers = readers_by_header("SeenEvents", _fields)
 
-    def encode(self, bucket_hour: int, transactional_id: str, entries: bytes) -> bytes:
+    def encode(self, bucket_hour: int, transactional_id: str, entries: bytes, notes: bytes = b"") -> bytes:
         """Return the record's bytes."""
-        return self._write(bucket_hour, transactional_id, entries)
+        return self._write(bucket_hour, transactional_id, entries, notes)
 
-    def decode(self, data: bytes) -> tuple[int, bytes]:
-        """Return (bucket_hour, entries)."""
-        bucket_hour, _, entries = self._read(data, HEADER_BYTES)
-        return bucket_hour, entries
+    def decode(self, data: bytes) -> tuple[int, bytes, bytes]:
+        """Return (bucket_hour, entries, notes)."""
+        bucket_hour, _, entries, notes = self._read(data)
+        return bucket_hour, entries, notes
 
     def writer(self, data: bytes) -> str:
         """Return the transactional id that wrote a record."""
-        transactional_id: str = self._read(data, HEADER_BYTES)[1]
-        return transactional_id
+        return self._read(data)[1]
+
+    def _read(self, data: bytes) -> tuple[int, str, bytes, bytes]:
+        found: tuple[int, str, bytes, bytes] = self._readers[data[:HEADER_BYTES]](data, HEADER_BYTES)
+        return found
+
+
+def _fields(
+    bucket_hour: int, transactional_id: str, entries: bytes, notes: bytes = b""
+) -> tuple[int, str, bytes, bytes]:
+    return bucket_hour, transactional_id, entries, notes

@@ -21,7 +21,7 @@ from tests.domain.shop import NOW
 
 PARTITIONS = 4
 SEEN_CODEC = SeenCodec()
-TABLES = (topology.STOCK_LEVELS.name, topology.OPEN_LINES.name)
+TABLES = tuple(topic.name for topic in topology.TABLES)
 
 
 class Emitted(NamedTuple):
@@ -89,7 +89,7 @@ class Stockroom:
         self.settings = Settings(**{"partitions": PARTITIONS, "channels": ("pos", "web"), **settings})
         self.monitor = Monitor()
         self.agent = StockAgent(self.settings, self.monitor)
-        self.seen = SeenEvents(topology.SEEN_EVENTS.name, SEEN_CODEC, 7 * 24)
+        self.seen = SeenEvents(topology.SEEN_EVENTS.name, SEEN_CODEC, 7 * 24, self.agent.recent)
         self.all: list[Emitted] = list(earlier)
         self._offset = 0
         for partition in range(PARTITIONS):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas import wire
 from streams import topology
-from streams.agents.stock import FORWARDED_FROM
+from streams.agents.refusals import FORWARDED_FROM
 from streams.domain.events import (
     STOCK_EVENTS,
     GoodsReceived,

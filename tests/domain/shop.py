@@ -33,6 +33,7 @@ FIELDS: dict[str, Any] = {
     "transfer_id": "transfer-1",
     "to_location_id": "warehouse",
     "from_location_id": "warehouse",
+    "deliver_at": None,
     "disposition": "SELLABLE",
     "reason": "FOUND",
 }

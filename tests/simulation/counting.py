@@ -59,6 +59,7 @@ class Counting:
     def __init__(self) -> None:
         self._totals: Table[Total] = Table(TOTALS, encode_total, decode_total)
         self.tables: tuple[Table[Any], ...] = (self._totals,)
+        self.recent = None
         self.global_topics = (RULES,)
         self.rules: dict[bytes, bytes | None] = {}
         self._owned: set[int] = set()

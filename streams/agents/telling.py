@@ -1,0 +1,77 @@
+"""What comes of a batch for channels and people: availability that is news, and alerts."""
+
+from collections.abc import Callable, Iterable
+
+from streams import topology
+from streams.agents import stock_codec as codec
+from streams.agents.policies import PolicyBook
+from streams.agents.writing import Writing
+from streams.domain import alerts, availability
+from streams.domain import policy as policies
+from streams.domain.lines import OpenLine
+from streams.domain.stock import ChannelLevel, Stock
+
+
+class Teller:
+    """Brings every SKU that a batch has touched up to date with its policy, and tells what is new."""
+
+    def __init__(
+        self, writing: Writing, policies: PolicyBook, lines_of: Callable[[int, bytes], list[OpenLine]]
+    ) -> None:
+        self._writing = writing
+        self._policies = policies
+        self._lines_of = lines_of
+        self._availability = {
+            channel_id: (topology.availability_topic(channel_id).name, write)
+            for channel_id, write in codec.availability_writers(writing.settings.channels).items()
+        }
+
+    def tell(self) -> None:
+        """Bring every touched SKU's policy and availability up to date; emit what is new."""
+        now, levels = self._writing.batch.now, self._writing.levels
+        for partition, key, written in list(levels.written()):
+            if written is None:
+                continue
+            before = levels.committed(partition, key)
+            plan = self._policies.plan(key)
+            stock = self._under_plan(written, plan, before)
+            if before is not None and stock[1] == before[1]:
+                levels.unput(partition, key)
+                continue
+            availabilities, news = availability.told(stock, plan)
+            sku, version, locations, _, occurred_at, _, future, promises = stock
+            stock = Stock(sku, version, locations, availabilities, occurred_at, now, future, promises)
+            levels.put(partition, key, stock)
+            if news:
+                self._tell(partition, key, stock, news)
+            if alerts.has_deficit(stock) or (before is not None and alerts.has_deficit(before)):
+                self._alert_oversell(partition, key, before, stock)
+
+    def _under_plan(self, stock: Stock, plan: policies.Plan, before: Stock | None) -> Stock:
+        """Return the stock with its safety stock; a re-evaluation that changes something is a new version."""
+        stock = availability.with_safety_stock(stock, plan)
+        unchanged_version = before is not None and before.version == stock.version
+        if unchanged_version and (stock != before or availability.told(stock, plan)[1]):
+            return stock._replace(version=stock.version + 1)
+        return stock
+
+    def _tell(self, partition: int, key: bytes, stock: Stock, news: Iterable[ChannelLevel]) -> None:
+        batch = self._writing.batch
+        emit, sku = batch.emit, codec.encoded_sku(key)
+        rest = codec.availability_rest(stock.version, stock.occurred_at, batch.now)
+        for channel_id, units, _ in news:
+            topic, write = self._availability[channel_id]
+            emit(topic, partition, key, write(sku, units, rest))
+
+    def _alert_oversell(self, partition: int, key: bytes, before: Stock | None, after: Stock) -> None:
+        levels_before = () if before is None else before.locations
+        for alert in alerts.oversell_alerts(levels_before, after.locations):
+            known = -min(0, Stock("", locations=levels_before).level(alert.location_id).available)
+            self._writing.oversold_units += max(0, alert.deficit - known)
+            named = alert
+            if alert.kind == alerts.OVERSOLD:
+                orders = alerts.affected_orders(
+                    self._lines_of(partition, key), alert.location_id, alert.deficit
+                )
+                named = alert._replace(order_ids=tuple(orders))
+            self._writing.alert(partition, key, after, named)

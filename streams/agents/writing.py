@@ -1,0 +1,100 @@
+"""What a batch of the stock agent writes and counts: shared by the desks that each do one kind of work."""
+
+from collections import Counter
+
+from streams import topology
+from streams.agents import stock_codec as codec
+from streams.domain import validation
+from streams.domain.alerts import Alert
+from streams.domain.errors import Reason
+from streams.domain.stock import Level, Stock
+from streams.engine.batch import Batch
+from streams.engine.table import Table
+from streams.settings import Settings
+
+LEVELS, MOVEMENTS, ALERTS = (
+    topology.STOCK_LEVELS.name,
+    topology.STOCK_MOVEMENTS.name,
+    topology.STOCK_ALERTS.name,
+)
+
+
+class Writing:
+    """
+    The batch in hand, the table of stock, and what is counted until the batch has committed.
+
+    outcomes counts by (topic, outcome), refusals by (topic, kind, reason); sources has the latest occurred_at by
+    source_id, UTC milliseconds.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.levels: Table[Stock] = Table(LEVELS, codec.encode_level, codec.decode_level)
+        self.begin(None)
+
+    def begin(self, batch: Batch | None) -> None:
+        """Take the next batch in hand."""
+        self.batch: Batch = batch  # type: ignore[assignment] # None only before the first batch.
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        self.refusals: Counter[tuple[str, str, str]] = Counter()
+        self.sources: dict[str, int] = {}
+        self.oversold_units = 0
+
+    def movement(
+        self,
+        partition: int,
+        key: bytes,
+        envelope: bytes,
+        event_type: str,
+        outcome: str,
+        reason: Reason | None,
+        occurred_at: int,
+        before: Level,
+        after: Level,
+        version: int,
+        reference: str | None = None,
+    ) -> None:
+        """Write a ledger row; envelope is the encoded first seven fields, before and after are of its location."""
+        batch = self.batch
+        late = validation.is_late(occurred_at, batch.now, self.settings.lateness_horizon_hours)
+        _, on_hand, unsellable, reserved, held, safety_stock, _, _ = after
+        movement = codec.write_movement(
+            envelope,
+            event_type,
+            outcome,
+            reason,
+            late,
+            before[1],
+            on_hand,
+            on_hand - unsellable - reserved - held - safety_stock,
+            version,
+            batch.now,
+            unsellable,
+            reserved,
+            held,
+            safety_stock,
+            reference,
+        )
+        batch.emit(MOVEMENTS, partition, key, movement)
+
+    def alert(self, partition: int, key: bytes, stock: Stock, alert: Alert) -> None:
+        """Raise an alert about a SKU; its id is the same whenever the same change is found again."""
+        value = codec.write_alert(
+            f"{alert.kind}:{stock.sku}:{alert.location_id}:{stock.version}",
+            stock.sku,
+            alert.location_id,
+            alert.kind,
+            alert.deficit,
+            alert.order_ids,
+            stock.version,
+            stock.occurred_at,
+            self.batch.now,
+            alert.quantity,
+            alert.references,
+        )
+        self.batch.emit(ALERTS, partition, key, value)
+
+    def heard(self, source_id: str, occurred_at: int) -> None:
+        """Remember how far a source has come."""
+        if occurred_at > self.sources.get(source_id, 0):
+            self.sources[source_id] = occurred_at
