@@ -124,6 +124,19 @@ class _Source:
         return function
 
 
+def _register(schema: Any, named: dict[str, Any]) -> None:
+    """Note every named type of a schema, also of parts that are not compiled."""
+    if isinstance(schema, list):
+        for branch in schema:
+            _register(branch, named)
+    elif isinstance(schema, Mapping):
+        if "name" in schema and "type" in schema and schema["type"] in {"record", "enum"}:
+            named[schema["name"]] = schema
+        for field in schema.get("fields", ()):
+            _register(field["type"], named)
+        _register(schema.get("items"), named)
+
+
 def _resolve(schema: Any, named: dict[str, Any]) -> Any:
     if isinstance(schema, str) and schema in named:
         return named[schema]
@@ -375,7 +388,7 @@ def compile_writer(
     value of another type.
     """
     compiler, constants = _WriterCompiler(), constants or {}
-    compiler.named[schema["name"]] = schema
+    _register(schema, compiler.named)
     fields = schema["fields"][spliced : len(schema["fields"]) - trailing]
     arguments = [field["name"] for field in fields if field["name"] not in constants]
     arguments = [*(["prefix"] if spliced else []), *arguments, *(["suffix"] if trailing else [])]

@@ -75,7 +75,7 @@ def _examine_event(record: str, value: dict[str, Any], problems: set[str]) -> No
             problems.add("INVALID_IDENTITY")
     if value["location_id"] in {value.get("to_location_id"), value.get("from_location_id")}:
         problems.add("INVALID_IDENTITY")
-    if value.get("eta", YEAR_2000_MS) < YEAR_2000_MS:
+    if (eta := value.get("eta")) is not None and eta < YEAR_2000_MS:
         problems.add("INVALID_TIME")
 
 

@@ -37,6 +37,8 @@ def test_oversold_names_deficit_and_youngest_orders() -> None:
         "version": 5,
         "occurred_at": NOW,
         "raised_at": NOW + 1,
+        "quantity": 0,
+        "references": [],
     }
     assert room.monitor.oversold_units == 4
 

@@ -13,7 +13,7 @@ NAMES = st.sampled_from(
 )  # Locations may be spelled like channels.
 FIGURES = st.one_of(st.integers(0, 3), st.integers(-(10**9), 10**9))
 TIMES = st.integers(0, 10**14)
-LEVELS = st.builds(Level, NAMES, *[FIGURES] * 6)
+LEVELS = st.builds(Level, NAMES, *[FIGURES] * 7)
 CHANNELS = st.sets(st.sampled_from(["app", "pos", "web"]))
 
 

@@ -8,10 +8,16 @@ import pytest
 
 import schemas
 from streams import topology
-from streams.domain.events import STOCK_EVENTS
-from streams.domain.lines import INBOUND, ORDER, TRANSFER, OpenLine
-from streams.domain.policy import ChannelPolicy, LocationPolicy, StockPolicySet
-from streams.domain.stock import ChannelLevel, Level, Stock
+from streams.domain.events import STOCK_EVENTS, StockCounted
+from streams.domain.lines import INBOUND, ORDER, TRANSFER, OpenLine, WaitingEvent
+from streams.domain.policy import (
+    ChannelPolicy,
+    LocationGroup,
+    LocationPolicy,
+    LocationSources,
+    StockPolicySet,
+)
+from streams.domain.stock import ChannelLevel, FutureSupply, Level, Promise, Stock
 
 
 def field_names(schema: dict[str, Any]) -> tuple[str, ...]:
@@ -27,6 +33,7 @@ def items_of(record: str, field_name: str) -> dict[str, Any]:
 
 
 TOP_LEVEL: dict[str, Any] = {kind.__name__: kind for kind in STOCK_EVENTS} | {
+    "StockCounted": StockCounted,
     "StockPolicySet": StockPolicySet,
     "StockLevel": Stock,
     "OpenLine": OpenLine,
@@ -34,6 +41,11 @@ TOP_LEVEL: dict[str, Any] = {kind.__name__: kind for kind in STOCK_EVENTS} | {
 NESTED: dict[tuple[str, str], Any] = {
     ("StockPolicySet", "channels"): ChannelPolicy,
     ("StockPolicySet", "locations"): LocationPolicy,
+    ("StockPolicySet", "location_groups"): LocationGroup,
+    ("StockPolicySet", "sources"): LocationSources,
+    ("StockLevel", "future"): FutureSupply,
+    ("StockLevel", "promises"): Promise,
+    ("OpenLine", "waiting"): WaitingEvent,
     ("StockLevel", "locations"): Level,
     ("StockLevel", "availability"): ChannelLevel,
 }
@@ -53,7 +65,9 @@ def test_nested_record_has_the_fields_of_its_schema_in_order(record: str, field_
 
 def test_the_domain_knows_every_event_of_the_input_topics() -> None:
     """No record may be published to a topic without a rule for what it means."""
-    assert {kind.__name__ for kind in STOCK_EVENTS} | {"StockPolicySet"} == set(topology.EVENT_TOPICS)
+    known = {kind.__name__ for kind in (*STOCK_EVENTS, StockCounted)} | {"StockPolicySet"}
+    elsewhere = {"PlaceHold", "ConfirmHold", "ReleaseHold", "ItemDescribed"}
+    assert known | elsewhere == set(topology.EVENT_TOPICS)
 
 
 def test_every_event_begins_with_the_ledgers_envelope() -> None:

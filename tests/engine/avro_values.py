@@ -21,27 +21,31 @@ LONGS = st.one_of(
 _PRIMITIVES: dict[str, st.SearchStrategy[Any]] = {
     "null": st.none(),
     "boolean": st.booleans(),
+    "int": st.integers(-(2**31), 2**31 - 1),
     "long": LONGS,
     "string": st.text(max_size=20),
     "bytes": st.binary(max_size=40),
 }
 
 
-def values(schema: Any) -> st.SearchStrategy[Any]:
-    """Any value of a schema; records are dictionaries."""
+def values(schema: Any, named: dict[str, Any] | None = None) -> st.SearchStrategy[Any]:
+    """Any value of a schema; records are dictionaries. named has the types that were defined before."""
+    named = {} if named is None else named
     if isinstance(schema, list):
-        return st.one_of(*map(values, schema))
+        return st.one_of(*(values(branch, named) for branch in schema))
     if isinstance(schema, str):
-        return _PRIMITIVES[schema]
+        return values(named[schema], named) if schema in named else _PRIMITIVES[schema]
+    if "name" in schema:
+        named[schema["name"]] = schema
     if schema["type"] == "record":
         names = [field["name"] for field in schema["fields"]]
-        fields = st.tuples(*(values(field["type"]) for field in schema["fields"]))
+        fields = st.tuples(*(values(field["type"], named) for field in schema["fields"]))
         return fields.map(lambda found: dict(zip(names, found, strict=True)))
     if schema["type"] == "array":
-        return st.lists(values(schema["items"]), max_size=4)
+        return st.lists(values(schema["items"], named), max_size=4)
     if schema["type"] == "enum":
         return st.sampled_from(schema["symbols"])
-    return values(schema["type"])
+    return values(schema["type"], named)
 
 
 def as_tuple(value: Any) -> Any:

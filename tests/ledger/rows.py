@@ -22,6 +22,11 @@ SALE: dict[str, Any] = {
     "late": False,
     "version": 1,
     "recorded_at": BEGAN_AT + 7,
+    "unsellable_after": None,
+    "reserved_after": None,
+    "held_after": None,
+    "safety_stock_after": None,
+    "reference": None,
 }
 
 

@@ -19,7 +19,14 @@ FOLDER = Path(schemas.__file__).parent
 PUBLISHED = [version for record in schemas.RECORDS for version in schemas.VERSIONS[record]]
 ENVELOPE = ["event_id", "source_id", "sku", "location_id", "channel_id", "quantity", "occurred_at"]
 ENVELOPED = [
-    record for topic in topology.INPUTS if topic is not topology.STOCK_POLICIES for record in topic.records
+    record
+    for topic in (
+        topology.STOCK_SALES,
+        topology.STOCK_RETURNS,
+        topology.STOCK_RECEIPTS,
+        topology.STOCK_COUNTS,
+    )
+    for record in topic.records
 ]
 
 

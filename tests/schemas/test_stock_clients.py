@@ -158,10 +158,10 @@ def test_serialiser_that_registers_gets_the_fixed_id(
 def test_client_finds_what_it_looks_for(client: SchemaRegistryClient) -> None:
     """The reading calls of Confluent's client understand the answers."""
     ours = Schema(schemas.latest("SaleRecorded").text, "AVRO")
-    assert client.get_versions("stock-sales-value") == [1, 2, 3, 4]
+    assert client.get_versions("stock-sales-value") == [1, 2, 3, 4, 5]
     assert client.get_latest_version("stock-sales-value").schema_id == schemas.schema_id("SaleRecorded")
-    assert client.get_version("stock-sales-value", 1).schema_id == schemas.schema_id("OrderPlaced")
-    assert client.lookup_schema("stock-sales-value", ours).version == 4
+    assert client.get_version("stock-sales-value", 2).schema_id == schemas.schema_id("OrderPlaced")
+    assert client.lookup_schema("stock-sales-value", ours).version == 5
     assert "stock-sales-value" in client.get_subjects(subject_prefix="stock-")
     assert "stock-sales-value" in client.get_subjects_by_schema_id(schemas.schema_id("SaleRecorded"))
     assert client.get_schema_types() == ["AVRO"]

@@ -128,7 +128,7 @@ def second_version(monkeypatch: pytest.MonkeyPatch) -> Iterator[Version]:
     schema["fields"].append(
         {"name": "till_id", "type": ["null", "string"], "default": None, "doc": "The till."}
     )
-    version = Version("SaleRecorded", 2, len(schemas.RECORDS) + 1, json.dumps(schema))
+    version = Version("SaleRecorded", 2, max(schemas._BY_ID) + 1, json.dumps(schema))
     monkeypatch.setitem(schemas.VERSIONS, "SaleRecorded", (schemas.latest("SaleRecorded"), version))
     monkeypatch.setitem(schemas._BY_ID, version.schema_id, version)
     schemas.schema_id.cache_clear()
