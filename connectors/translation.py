@@ -15,12 +15,16 @@ from typing import Any, NamedTuple
 
 import schemas
 from connectors.body import Part, Untranslatable, body_of, part_of, shortened
+from connectors.orders import Order
 from streams.domain import validation
 from streams.domain.errors import EventRefused
 from streams.domain.events import STOCK_EVENTS
 from streams.domain.sku import InvalidSku, normalise_sku
 
 _EVENTS = {event.__name__: event for event in STOCK_EVENTS}
+
+NOT_STOCK = "says nothing of stock"
+BELOW_ZERO = "a figure below zero counts nothing that is there"
 
 Event = tuple[str, dict[str, Any]]
 """Name of a record, and its value exactly as schemas/ has it."""
@@ -38,11 +42,13 @@ class Translation:
     """
     What became of one body.
 
-    events to publish, in order; refusals to keep with the body for a person; fetches to make and translate in
-    turn; ignored says why something that was understood moves no stock. All empty: an empty body.
+    events to publish, in order, which stand for themselves; orders to turn into events by what was told of them
+    before (order_desk.py); refusals to keep with the body for a person; fetches to make and translate in turn;
+    ignored says why something that was understood moves no stock. All empty: an empty body.
     """
 
     events: tuple[Event, ...] = ()
+    orders: tuple[Order, ...] = ()
     refusals: tuple[Untranslatable, ...] = ()
     fetches: tuple[Fetch, ...] = ()
     ignored: tuple[str, ...] = ()
@@ -55,7 +61,8 @@ class Account:
 
     locations maps the channel's location ids to location_ids; empty, everything is at default_location_id, which
     otherwise only serves bodies that name no location. skus maps the channel's identifiers to SKUs; one that is not
-    in it is the SKU itself, unless skus_closed.
+    in it is the SKU itself, unless skus_closed. returned_as is the disposition of returned goods where the channel
+    does not say it.
     """
 
     account_id: str
@@ -65,6 +72,11 @@ class Account:
     default_location_id: str | None = None
     skus: Mapping[str, str] = field(default_factory=dict)
     skus_closed: bool = False
+    returned_as: str = "QUALITY_CONTROL"
+
+    def order_id(self, identifier: str) -> str:
+        """Return the order_id of a channel's order: two shops may number theirs alike."""
+        return f"{self.account_id}:{identifier}"
 
     def location_of(self, identifier: str | None, where: str) -> str:
         """Return the location_id of a channel's location, None meaning the default. Raises Untranslatable."""
@@ -158,20 +170,44 @@ class Account:
         )
 
 
+def figure(body: Part, name: str) -> int | None:
+    """Return a stock figure, None for one below zero: oversold stock is no count. Raises Untranslatable."""
+    number = body.whole(name, minimum=-validation.MAXIMUM_QUANTITY)
+    return None if number < 0 else number
+
+
 @dataclass(slots=True)
 class Gathering:
     """What a translator has found so far; `result` closes it."""
 
     events: list[Event] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
     refusals: list[Untranslatable] = field(default_factory=list)
     fetches: list[Fetch] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+
+    def once(self, part: Part, name: str, kind: str = "") -> str:
+        """Return an id that stands in a body once for each kind. Raises Untranslatable, also for a second one."""
+        identifier = part.identifier(name)
+        if (kind, identifier) in self.seen:
+            raise part.refuse(name, f"{identifier} is there twice")
+        self.seen.add((kind, identifier))
+        return identifier
 
     def each(self, body: Part, name: str, take: Callable[[Part], Iterable[Event]]) -> None:
         """Add what `take` makes of each object of a list; what is wrong with one refuses that one."""
         for where, entry in body.entries(name):
             try:
                 self.events.extend(take(part_of(entry, where)))
+            except Untranslatable as refusal:
+                self.refusals.append(refusal)
+
+    def visit(self, body: Part, name: str, visit: Callable[[Part], None]) -> None:
+        """Call `visit` with each object of a list; what is wrong with one refuses that one."""
+        for where, entry in body.entries(name):
+            try:
+                visit(part_of(entry, where))
             except Untranslatable as refusal:
                 self.refusals.append(refusal)
 
@@ -182,7 +218,13 @@ class Gathering:
 
     def result(self) -> Translation:
         """Return all of it."""
-        return Translation(tuple(self.events), tuple(self.refusals), tuple(self.fetches), tuple(self.ignored))
+        return Translation(
+            tuple(self.events),
+            tuple(self.orders),
+            tuple(self.refusals),
+            tuple(self.fetches),
+            tuple(self.ignored),
+        )
 
 
 def translator(
@@ -209,8 +251,9 @@ def _check(record: str, value: dict[str, Any], where: str) -> None:
     if record not in _EVENTS:
         _check_count(value, where)
         return
+    event = _EVENTS[record]
     try:
-        validation.check(_EVENTS[record](**value), value["occurred_at"])
+        validation.check(event(**{name: value[name] for name in event._fields}), value["occurred_at"])
     except EventRefused as error:
         raise Untranslatable(where, shortened(error.message)) from None
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import copy
 import os
+import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from connectors.body import Untranslatable
+from connectors.order_desk import tell
 from connectors.translation import Account, Translation
 from schemas import wire
 
@@ -93,19 +96,29 @@ def paths(value: Any, path: Path = ()) -> Iterator[Path]:
             yield from paths(found, (*path, index))
 
 
-def damaged(original: Any, chance: random.Random) -> Any:
-    """Return a copy with one to MOST_DAMAGES values damaged."""
-    body = copy.deepcopy(original)
-    for _ in range(chance.randint(1, MOST_DAMAGES)):
-        path = chance.choice(list(paths(body)))
-        if not path:
-            if chance.random() < 0.02:
-                return wrong(chance)
-            continue
-        holder = body
-        for step in path[:-1]:
-            holder = holder[step]
-        _damage(holder, path[-1], chance)
+class Original:
+    """A body to be damaged, with what is needed to be quick about it."""
+
+    def __init__(self, body: Any) -> None:
+        self._pickled = pickle.dumps(body)
+        self._paths = [path for path in paths(body) if path]
+
+    def damaged(self, chance: random.Random) -> Any:
+        """Return a copy with one to MOST_DAMAGES values damaged."""
+        if chance.random() < 0.01:
+            return wrong(chance)
+        body = pickle.loads(self._pickled)
+        for _ in range(chance.randint(1, MOST_DAMAGES)):
+            path = chance.choice(self._paths)
+            with suppress(KeyError, IndexError, TypeError, AttributeError):  # An earlier damage took it away.
+                _damage(_at(body, path[:-1]), path[-1], chance)
+        return body
+
+
+def _at(body: Any, path: Path) -> Any:
+    """Return what stands at a path."""
+    for step in path:
+        body = body[step]
     return body
 
 
@@ -119,12 +132,14 @@ def wrong(chance: random.Random) -> Any:
 def _damage(holder: Any, key: Any, chance: random.Random) -> None:
     """Take away, replace, rename, double or swap one value of an object or a list."""
     kind = chance.randrange(8)
+    if isinstance(key, str) != isinstance(holder, dict) or not isinstance(holder, dict | list):
+        return
     if kind == 0:
         del holder[key]
     elif kind == 1 and isinstance(holder, dict):
         holder[str(key).swapcase()] = holder.pop(key)
     elif kind == 2 and isinstance(holder, list):
-        holder.extend(copy.deepcopy(holder[key]) for _ in range(chance.choice([1, 2, 50])))
+        holder.extend([holder[key]] * chance.choice([1, 2, 50]))
     elif kind == 3:
         holder[key] = [holder[key]]
     elif kind == 4:
@@ -132,7 +147,7 @@ def _damage(holder: Any, key: Any, chance: random.Random) -> None:
         holder[key], holder[other] = holder[other], holder[key]
     elif kind == 5 and isinstance(holder[key], int) and not isinstance(holder[key], bool):
         holder[key] = chance.choice(
-            [-holder[key], holder[key] + 1, str(holder[key]), float(holder[key] % 2**53)]
+            [-holder[key], holder[key] + 1, f"{holder[key] % 10**18}", float(holder[key] % 2**53)]
         )
     else:
         holder[key] = wrong(chance)
@@ -141,8 +156,9 @@ def _damage(holder: Any, key: Any, chance: random.Random) -> None:
 def mutations(originals: Sequence[Any], count: int, seed: int) -> Iterator[Any]:
     """Yield so many damaged copies of bodies, taken in turn; the same seed gives the same ones."""
     chance = random.Random(seed)
+    prepared = [Original(body) for body in originals]
     for number in range(count):
-        yield damaged(originals[number % len(originals)], chance)
+        yield prepared[number % len(prepared)].damaged(chance)
 
 
 def check(translate: Translate, account: Account, topic: str, body: object) -> Translation:
@@ -158,13 +174,22 @@ def check(translate: Translate, account: Account, topic: str, body: object) -> T
         assert isinstance(refusal, Untranslatable)
         assert 0 < len(str(refusal)) < 2_000
         str(refusal).encode()
-    for record, value in translation.events:
+    events = [event for order in translation.orders for event in tell(account, order)[0]]
+    events += translation.events
+    for record, value in events:
         wire.encode(record, value)
         assert value["source_id"] == account.source_id
         assert value["event_id"].isascii()
-    ids = [value["event_id"] for _, value in translation.events]
+    ids = [value["event_id"] for _, value in events]
     assert len(ids) == len(set(ids)), "an id twice in one body"
+    assert _plain(translate(account, topic, body)) == _plain(translation)
     return translation
+
+
+def _plain(translation: Translation) -> tuple[Any, ...]:
+    """Return a translation as values that can be compared; errors are equal when their texts are."""
+    refusals = [str(refusal) for refusal in translation.refusals]
+    return (translation.events, translation.orders, refusals, translation.fetches, translation.ignored)
 
 
 def fuzz(
@@ -176,22 +201,30 @@ def fuzz(
     seed: int = SEED,
 ) -> dict[str, int]:
     """
-    Translate damaged copies of (topic, body) pairs; return how many gave events, refusals, or neither.
+    Translate damaged copies of (topic, body) pairs; return how many gave what.
 
     Prints the seed and the number of the copy, so that a failure can be had again.
     """
-    seen = {"events": 0, "refusals": 0, "neither": 0}
+    seen = {"events": 0, "orders": 0, "refusals": 0, "neither": 0}
     for number, (topic, body) in enumerate(_with_topics(bodies, count, seed)):
         try:
             translation = check(translate, account, topic, body)
         except BaseException:
-            print(f"mutation {number} of seed {seed}, topic {topic!r}: {ascii(body)[:2_000]}")
+            print(f"mutation {number} of seed {seed}, topic {topic!r}: {_shown(body)}")
             raise
-        for kind in ("events", "refusals"):
+        for kind in ("events", "orders", "refusals"):
             seen[kind] += bool(getattr(translation, kind))
-        seen["neither"] += not (translation.events or translation.refusals)
+        seen["neither"] += not (translation.events or translation.orders or translation.refusals)
     print(f"seed {seed}: {count} mutations, {seen}")
     return seen
+
+
+def _shown(body: object) -> str:
+    """Return the beginning of a body, as far as Python can write it down."""
+    try:
+        return ascii(body)[:2_000]
+    except (ValueError, RecursionError) as error:
+        return f"(not to be shown: {error})"
 
 
 def _with_topics(bodies: Sequence[tuple[str, Any]], count: int, seed: int) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,1 @@
+"""Shopify: orders, refunds and inventory levels in."""

@@ -1,0 +1,1 @@
+"""Square: orders, returns and inventory counts in."""

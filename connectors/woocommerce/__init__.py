@@ -1,0 +1,1 @@
+"""WooCommerce: orders and products in."""
