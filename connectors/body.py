@@ -253,6 +253,12 @@ def _whole(found: Any) -> int | None:
     return None
 
 
+def unknown(part: Part, name: str, reason: str) -> Untranslatable:
+    """Return, for raising, what is wrong with a field by a name that nobody expects, named only if it is a word."""
+    is_word = name.isascii() and name.isidentifier() and len(name) <= MAXIMUM_QUOTED_CHARACTERS
+    return Untranslatable(part.where(name) if is_word else part.path, reason)
+
+
 def part_of(value: Any, where: str) -> Part:
     """Return a value that is an object, at its path. Raises Untranslatable."""
     if not isinstance(value, Mapping):

@@ -10,6 +10,7 @@ line refuses that line.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -61,8 +62,12 @@ class Account:
 
     locations maps the channel's location ids to location_ids; empty, everything is at default_location_id, which
     otherwise only serves bodies that name no location. skus maps the channel's identifiers to SKUs; one that is not
-    in it is the SKU itself, unless skus_closed. returned_as is the disposition of returned goods where the channel
-    does not say it.
+    in it is the SKU itself, unless skus_closed. pack_sizes says how many units one of an identifier holds, such as 12
+    for a case of 12; 1 for what is not in it.
+
+    returned_as is the disposition of returned goods where the channel does not say it. orders_of is the account whose
+    orders this one fulfils, such as the shop's for its warehouse; itself unless said. time_zone is that of times that
+    name none, at channels whose times do not. accepts_test_data lets through what its sender marked as a test.
     """
 
     account_id: str
@@ -72,11 +77,15 @@ class Account:
     default_location_id: str | None = None
     skus: Mapping[str, str] = field(default_factory=dict)
     skus_closed: bool = False
+    pack_sizes: Mapping[str, int] = field(default_factory=dict)
     returned_as: str = "QUALITY_CONTROL"
+    orders_of: str | None = None
+    time_zone: tzinfo = UTC
+    accepts_test_data: bool = False
 
     def order_id(self, identifier: str) -> str:
         """Return the order_id of a channel's order: two shops may number theirs alike."""
-        return f"{self.account_id}:{identifier}"
+        return f"{self.orders_of or self.account_id}:{identifier}"
 
     def location_of(self, identifier: str | None, where: str) -> str:
         """Return the location_id of a channel's location, None meaning the default. Raises Untranslatable."""

@@ -1,0 +1,1 @@
+"""EDIFACT connector: despatch advices, receiving advices and inventory reports as events."""
