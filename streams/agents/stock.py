@@ -17,11 +17,11 @@ from typing import Any, Protocol
 from streams import topology
 from streams.agents import stock_codec as codec
 from streams.agents.movements import MovementDesk
-from streams.agents.policies import PolicyBook
+from streams.agents.policies import PolicyBook, concerns_many
 from streams.agents.refusals import Refusals
 from streams.agents.telling import Teller
 from streams.agents.writing import Writing
-from streams.domain import fold, validation
+from streams.domain import fold, policy_rules, validation
 from streams.domain import policy as policies
 from streams.domain.errors import EventRefused, GiveUp, NotYet, Reason
 from streams.domain.events import INTRODUCING_EVENTS, StockCounted, StockEvent
@@ -90,7 +90,7 @@ class StockAgent:
     def _take_policy(self, key: bytes, encoded: bytes | None) -> None:
         if not self._policies.take(key, encoded):
             return
-        if key == policies.ANY.encode():
+        if concerns_many(key):
             for partition in self._owned:
                 self._mark_all(partition)
         else:
@@ -196,8 +196,7 @@ class StockAgent:
         key = self._checked_key(record, policy.sku)
         if self._refusals.forward(record, key):
             return
-        _check_sku(policy.sku)
-        policies.check(policy, self._writing.batch.now)
+        policy_rules.check(policy, self._writing.batch.now)
         verdict = self._verdict(record, policy.source_id, policy.event_id, data)
         if verdict is Verdict.DUPLICATE:
             outcome = fold.DUPLICATE
@@ -225,7 +224,7 @@ class StockAgent:
 
 
 def _check_sku(sku: str) -> None:
-    """Raise GiveUp unless a SKU is spelled as its key must be (`*`, of policies for every SKU, is)."""
+    """Raise GiveUp unless a SKU is spelled as its key must be."""
     try:
         if normalise_sku(sku) != sku:
             raise GiveUp(Reason.INVALID_SKU, f"{sku!r} is not a normalised SKU (NFC, no outer white space)")

@@ -16,7 +16,7 @@ from streams.domain.policy import (
     LocationSources,
     StockPolicySet,
 )
-from streams.domain.stock import ChannelLevel, FutureSupply, Level, Promise, Stock
+from streams.domain.stock import ChannelLevel, FutureSupply, Level, Promise, StandingAlert, Stock
 from streams.engine.codec import Reader, Writer, string, varint
 from streams.engine.versions import readers_by_header, writer_of
 from streams.engine.wire import HEADER_BYTES, header
@@ -60,6 +60,7 @@ decode_level: Callable[[bytes], Stock] = record_readers(
     AvailabilityLevel=ChannelLevel,
     FutureSupply=FutureSupply,
     Promise=Promise,
+    StandingAlert=StandingAlert,
 )
 _write_level = writer_of("StockLevel", spliced=1)
 decode_line: Callable[[bytes], OpenLine] = record_readers("OpenLine", OpenLine, WaitingEvent=WaitingEvent)
@@ -173,9 +174,9 @@ def tells_all(channel_ids: Sequence[str]) -> Callable[[bytes], bool]:
         return lambda _data: True
     names = [re.escape(varint(len(name.encode())) + name.encode()) for name in sorted(channel_ids)]
     entries = b"".join(name + 2 * _ANY_VARINT for name in names)
-    # The last fields: the array's count, its entries and end, occurred_at and updated_at, two empty arrays. A SKU
+    # The last fields: the array's count, its entries and end, occurred_at and updated_at, three empty arrays. A SKU
     # with a future, or of an older version, does not look like that: it is re-evaluated, which changes nothing.
-    end = re.escape(varint(len(names))) + entries + b"\\x00" + 2 * _ANY_VARINT + rb"\x00\x00\Z"
+    end = re.escape(varint(len(names))) + entries + b"\\x00" + 2 * _ANY_VARINT + rb"\x00\x00\x00\Z"
     found = re.compile(end, re.DOTALL).search
     return lambda data: data.startswith(_LEVEL) and found(data) is not None
 

@@ -39,8 +39,10 @@ class Teller:
                 levels.unput(partition, key)
                 continue
             availabilities, news = availability.told(stock, plan)
-            sku, version, locations, _, occurred_at, _, future, promises = stock
-            stock = Stock(sku, version, locations, availabilities, occurred_at, now, future, promises)
+            sku, version, locations, _, occurred_at, _, future, promises, standing = stock
+            stock = Stock(
+                sku, version, locations, availabilities, occurred_at, now, future, promises, standing
+            )
             levels.put(partition, key, stock)
             if news:
                 self._tell(partition, key, stock, news)

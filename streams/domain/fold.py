@@ -108,9 +108,9 @@ def apply(stock: Stock, event: StockEvent, line: OpenLine | None = None) -> Outc
     locations = _with_level(stock.locations, level)
     if line is not None:
         line, locations = _count_in(line, event, locations)
-    sku, version, _, availability, occurred_at, updated_at, future, promises = stock
+    sku, version, _, availability, occurred_at, updated_at, future, promises, standing = stock
     latest = max(occurred_at, event.occurred_at)
-    changed = Stock(sku, version + 1, locations, availability, latest, updated_at, future, promises)
+    changed = Stock(sku, version + 1, locations, availability, latest, updated_at, future, promises, standing)
     return Outcome(changed, line, before, level if line is None else changed.level(level.location_id))
 
 

@@ -16,9 +16,17 @@ def normalise_sku(text: str) -> str:
     Return the one spelling of a SKU: Unicode NFC, no white space around it, case kept.
 
     Idempotent: a normalised SKU comes back as it is. Raises InvalidSku when nothing is left, when it holds a
-    control character, when it takes more than MAX_SKU_BYTES as UTF-8, or when it can't be UTF-8 at all (lone
-    surrogates).
+    control character, when it takes more than MAX_SKU_BYTES as UTF-8, when it can't be UTF-8 at all (lone
+    surrogates), or when it is * or begins with */: those are keys of policies for all SKUs or a category.
     """
+    sku = normalise_text(text)
+    if sku == "*" or sku.startswith("*/"):
+        raise InvalidSku(f"SKU {sku!r} stands for a policy, not for goods")
+    return sku
+
+
+def normalise_text(text: str) -> str:
+    """Return a SKU or another key beside SKUs in its one spelling; raises InvalidSku like normalise_sku."""
     sku = text.strip() if text.isascii() else normalize("NFC", text).strip()
     if not sku:
         raise InvalidSku("SKU is empty")

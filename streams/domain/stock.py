@@ -46,12 +46,19 @@ class Promise(NamedTuple):
     units: int
 
 
+class StandingAlert(NamedTuple):
+    """An alert that was raised and is not over; quantity is what it was raised about last, in units."""
+
+    kind: str
+    quantity: int = 0
+
+
 class Stock(NamedTuple):
     """
     Everything known of a SKU, in the order of its schema StockLevel.
 
     version rises with every change; locations are in order of location_id, availability in order of channel_id,
-    future in order of location_id and day, promises in order of day.
+    future in order of location_id and day, promises in order of day, standing in order of kind.
     """
 
     sku: str
@@ -62,6 +69,7 @@ class Stock(NamedTuple):
     updated_at: int = 0
     future: tuple[FutureSupply, ...] = ()
     promises: tuple[Promise, ...] = ()
+    standing: tuple[StandingAlert, ...] = ()
 
     def level(self, location_id: str) -> Level:
         """Return the stock at a location, zeros when there is none."""

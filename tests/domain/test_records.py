@@ -17,7 +17,7 @@ from streams.domain.policy import (
     LocationSources,
     StockPolicySet,
 )
-from streams.domain.stock import ChannelLevel, FutureSupply, Level, Promise, Stock
+from streams.domain.stock import ChannelLevel, FutureSupply, Level, Promise, StandingAlert, Stock
 
 
 def field_names(schema: dict[str, Any]) -> tuple[str, ...]:
@@ -45,6 +45,7 @@ NESTED: dict[tuple[str, str], Any] = {
     ("StockPolicySet", "sources"): LocationSources,
     ("StockLevel", "future"): FutureSupply,
     ("StockLevel", "promises"): Promise,
+    ("StockLevel", "standing"): StandingAlert,
     ("OpenLine", "waiting"): WaitingEvent,
     ("StockLevel", "locations"): Level,
     ("StockLevel", "availability"): ChannelLevel,

@@ -28,9 +28,11 @@ def test_white_space_goes_and_case_stays() -> None:
     assert normalise_sku("  85123a\t") == "85123a"
 
 
-@pytest.mark.parametrize("text", ["", "  ", "\u00a0", "x" * (MAX_SKU_BYTES + 1), "é" * 101, "\udc80"])
+@pytest.mark.parametrize(
+    "text", ["", "  ", "\u00a0", "x" * (MAX_SKU_BYTES + 1), "é" * 101, "\udc80", "*", " *", "*/shoes"]
+)
 def test_what_cannot_be_a_key_is_refused(text: str) -> None:
-    """Empty, too long as UTF-8, or no Unicode text."""
+    """Empty, too long as UTF-8, no Unicode text, or what policies for many SKUs stand under."""
     with pytest.raises(InvalidSku):
         normalise_sku(text)
 
