@@ -9,7 +9,7 @@ file again is the same events.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from connectors import edi
+from connectors import edi, sums
 from connectors.body import Untranslatable
 from connectors.edifact.segments import Message, Segment, read
 from connectors.translation import Account, Event, Gathering, Translation
@@ -86,13 +86,15 @@ class _Document:
         if line:
             yield line
 
-    def each(self, take: Callable[[str, list[Segment]], Iterable[Event]]) -> None:
+    def each(self, take: Callable[[str, list[Segment]], Iterable[Event]], *, summed: bool = False) -> None:
         """Add what `take` makes of each line and its event id; what is wrong with one refuses that one."""
+        events: list[Event] = []
         for ordinal, line in enumerate(self.lines(), start=1):
             try:
-                self.gathering.events.extend(take(f"{self.source.identity}:{ordinal}", line))
+                events.extend(take(f"{self.source.identity}:{ordinal}", line))
             except Untranslatable as refusal:
                 self.gathering.refusals.append(refusal)
+        self.gathering.events.extend(sums.summed(events) if summed else events)
 
     def goods(self, line: Sequence[Segment]) -> edi.Goods:
         """Return what a line is about: LIN's own number, then those of its PIA. Raises Untranslatable."""
@@ -223,7 +225,7 @@ def _inventory_report(document: _Document) -> None:
                 where=found.field(1, 2),
             )
 
-    document.each(take)
+    document.each(take, summed=True)
 
 
 def _balances(document: _Document, line: Sequence[Segment]) -> Iterator[Segment]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from connectors import edi
+from connectors import edi, sums
 from connectors.body import Untranslatable
 from connectors.translation import Account, Event, Gathering, Translation
 from connectors.x12.segments import Segment, TransactionSet, read
@@ -90,14 +90,20 @@ class _Set:
         return f"{self.source.identity}:{line}"
 
     def each(
-        self, lines: Iterable[list[Segment]], take: Callable[[int, list[Segment]], Iterable[Event]]
+        self,
+        lines: Iterable[list[Segment]],
+        take: Callable[[int, list[Segment]], Iterable[Event]],
+        *,
+        summed: bool = False,
     ) -> None:
         """Add what `take` makes of each line and its ordinal; what is wrong with one refuses that one."""
+        events: list[Event] = []
         for ordinal, line in enumerate(lines, start=1):
             try:
-                self.gathering.events.extend(take(ordinal, line))
+                events.extend(take(ordinal, line))
             except Untranslatable as refusal:
                 self.gathering.refusals.append(refusal)
+        self.gathering.events.extend(sums.summed(events) if summed else events)
 
     def lines(self, tag: str) -> Iterator[list[Segment]]:
         """Yield the loops that begin with a tag, up to the next."""
@@ -193,7 +199,7 @@ def _inventory_advice(document: _Set) -> None:
             where=segment.field(2),
         )
 
-    document.each(document.lines("LIN"), take)
+    document.each(document.lines("LIN"), take, summed=True)
 
 
 def _ship_notice(document: _Set) -> None:
@@ -333,19 +339,7 @@ def _movements(
                 **more,
             )
 
-    before = len(document.gathering.events)
-    document.each(document.lines(places.tag), take)
-    if summed:
-        document.gathering.events[before:] = _summed(document.gathering.events[before:])
-
-
-def _summed(events: list[Event]) -> list[Event]:
-    """Return events with lines of one SKU as one: a promise asks first, and must ask for all of it (semantics 1)."""
-    by_sku: dict[str, Event] = {}
-    for record, value in events:
-        _, earlier = by_sku.get(value["sku"], (record, value | {"quantity": 0}))
-        by_sku[value["sku"]] = record, earlier | {"quantity": earlier["quantity"] + value["quantity"]}
-    return list(by_sku.values())
+    document.each(document.lines(places.tag), take, summed=summed)
 
 
 def _paired(segment: Segment, first: int) -> list[str]:

@@ -111,6 +111,17 @@ def test_inventory_report_sets_what_is_there() -> None:
     assert translation.ignored == ("movements, and stock of other kinds, in an inventory report",)
 
 
+def test_lots_of_one_product_are_one_count() -> None:
+    """Else the last line would win, and the others be gone."""
+    translation = translated(
+        "invrpt", ("LIN+4++AB-4:SA", "LIN+4++4012345678901:SRV"), ("QTY+145:0,0", "QTY+145:2,0")
+    )
+    assert short(translation, "sku", "location_id", "quantity") == [
+        ("StockCounted", "AB-1", "dc-bonn", 120),
+        ("StockCounted", "AB-2", "store-bonn", 8),
+    ]
+
+
 @pytest.mark.parametrize("name", [name for name, _, _ in FILES])
 def test_the_same_file_again_is_the_same_events(name: str) -> None:
     """As bytes or text, with a byte order mark or other line ends."""
@@ -151,7 +162,7 @@ def test_a_file_that_lacks_something_is_refused_whole(replacement: tuple[str, st
     assert [found.startswith(sentence) for found in reasons(translation)] == [True], reasons(translation)
 
 
-def test_a_file_cut_off_anywhere_is_reasons() -> None:
+def test_a_file_cut_off_anywhere_is_refused() -> None:
     """There is no character at which it could end and still be a file, but its last."""
     whole = text("recadv").rstrip()
     for end in range(len(whole)):
@@ -192,7 +203,7 @@ def test_other_messages_are_left_out_with_a_reason() -> None:
     assert translation.ignored == ("message INVOIC moves no stock",)
 
 
-def test_two_messages_of_one_reference_are_reasons() -> None:
+def test_two_messages_of_one_reference_are_refused() -> None:
     """Their lines would have the same ids, and the second message would be taken for the first."""
     one = text("desadv").split("UNH")[1].split("UNZ")[0]
     translation = translated("desadv", ("UNZ", f"UNH{one}UNZ"))
@@ -231,7 +242,7 @@ def test_damage_gives_typed_refusals_only() -> None:
 @pytest.mark.parametrize(
     "nothing", [b"", "", " \n", None, 7, {"UNB": 1}, b"\xff\xfe", "UNA", "UNA:+.? '", "UNB"]
 )
-def test_what_is_no_file_is_reasons(nothing: object) -> None:
+def test_what_is_no_file_is_refused(nothing: object) -> None:
     """One refusal, no exception."""
     translation = translate(ACCOUNT, "", nothing)
     assert (translation.events, len(translation.refusals)) == ((), 1)

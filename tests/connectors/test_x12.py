@@ -64,6 +64,20 @@ def test_inventory_advice_sets_what_is_there() -> None:
     )
 
 
+def test_lots_of_one_product_are_one_count() -> None:
+    """Else the last line would win, and the others be gone."""
+    translation = translated(
+        "846", ("LIN|5|VN|AB-5!\r\nQTY|17|0|EA", "LIN|5|VN|036000291452!\r\nQTY|17|30|EA")
+    )
+    assert short(translation, "event_id", "sku", "quantity")[0] == (
+        "StockCounted",
+        "WMSNORTH:000000017:17:846:0001:1",
+        "AB-1",
+        150,
+    )
+    assert len(translation.events) == 2
+
+
 def test_ship_notice_announces_each_item() -> None:
     """Cases are counted in units, rope is measured and left out, half a unit is refused without hiding others."""
     translation = translated("856")
@@ -304,7 +318,7 @@ def test_damage_gives_typed_refusals_only() -> None:
 
 
 @pytest.mark.parametrize("nothing", [b"", "", " \n", None, 7, {"ISA": 1}, b"\xff\xfe", "ISA", "ISA*" * 40])
-def test_what_is_no_file_is_reasons(nothing: object) -> None:
+def test_what_is_no_file_is_refused(nothing: object) -> None:
     """One refusal, no exception."""
     translation = translate(ACCOUNT, "", nothing)
     assert (translation.events, len(translation.refusals)) == ((), 1)

@@ -1,0 +1,1 @@
+"""EPCIS connector: what a warehouse observed of its goods, as events."""
