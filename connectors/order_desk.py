@@ -102,15 +102,15 @@ def _is_news(order: Order, rank: Rank, before: Entry | None, told: Told) -> bool
 
 def _dropped(order: Order, told: Told) -> Iterator[Item]:
     """
-    Yield what a later statement of the whole leaves out, as nothing of it.
+    Yield what a statement of the whole leaves out, as nothing of it: what is not in it is no part of the order.
 
-    If some of it was shipped, that is undone: else figures would depend on which statement came first.
+    If some of it was shipped, that is undone, else figures would depend on which statement came first.
     """
     if not order.whole:
         return
     named = {(item.sku, item.location_id) for item in order.items}
     for (sku, location_id), entry in sorted(told.items.items()):
-        if (sku, location_id) not in named and order.revision > entry.rank[0]:
+        if (sku, location_id) not in named:
             yield Item(entry.line_id, sku, location_id, ordered=0)
 
 
@@ -159,12 +159,11 @@ class _Telling:
         return self._event("ReturnReceived", what, quantity, at, disposition=SELLABLE)
 
     def _event(self, record: str, what: str, quantity: int, occurred_at: int, **more: Any) -> Event:
-        """Return an event; what is told first of an item needs no state in its id, what changes names both states."""
+        """Return an event; what changes an item that was told of names the state that it is in then."""
         order, item, before = self._order, self._item, self._before
         event_id = f"order:{order.order_id}:line:{before.line_id}:{what}"
         if not self._new:
-            states = f"{before.promised}.{before.shipped}-{item.promised}.{item.shipped}"
-            event_id = f"{event_id}:{order.revision}:{states}"
+            event_id = f"{event_id}:{'.'.join(map(str, _rank(order, item)))}"
         return self._account.event(
             record,
             event_id,

@@ -7,6 +7,8 @@ from 3 to 1 to 2 reads, the last time, just "2". So translators state, and order
 by what was told before.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from connectors.body import Part, Untranslatable
@@ -57,6 +59,16 @@ class Lines:
     """Sums lines into items, in the order in which they come."""
 
     items: dict[tuple[str, str], Item] = field(default_factory=dict)
+    incomplete: set[str] = field(default_factory=set)
+
+    @contextmanager
+    def line_of(self, sku: str) -> Iterator[None]:
+        """While a line is read: if it is refused, nothing is stated of its SKU, whose sum would be too low."""
+        try:
+            yield
+        except Untranslatable:
+            self.incomplete.add(sku)
+            raise
 
     def add(self, item: Item, line: Part, name: str) -> None:
         """Add a line to the item of its SKU and location. Raises Untranslatable when together they are too many."""
@@ -78,5 +90,5 @@ class Lines:
         self.items[key] = item
 
     def result(self) -> tuple[Item, ...]:
-        """Return the items."""
-        return tuple(self.items.values())
+        """Return the items whose lines could all be read."""
+        return tuple(item for item in self.items.values() if item.sku not in self.incomplete)

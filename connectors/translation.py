@@ -208,7 +208,7 @@ class Gathering:
         """Add what `take` makes of each object of a list; what is wrong with one refuses that one."""
         for where, entry in body.entries(name):
             try:
-                self.events.extend(take(part_of(entry, where)))
+                self.events.extend(list(take(part_of(entry, where))))  # All of an entry, or nothing of it.
             except Untranslatable as refusal:
                 self.refusals.append(refusal)
 

@@ -89,15 +89,20 @@ def _order(account: Account, body: Part) -> Translation:
 
 def _item(account: Account, found: Gathering, lines: Lines, status: str, item: Part) -> None:
     item_id = found.once(item, "orderitemid")
+    sku = account.sku_of(item.text("sellersku"), item.where("sellersku"))
+    with lines.line_of(sku):
+        lines.add(_stated(account, status, item_id, sku, item), item, "quantity")
+
+
+def _stated(account: Account, status: str, item_id: str, sku: str, item: Part) -> Item:
     ordered = item.whole("quantity")
     shipped = item.whole("quantityshipped") if item.has("quantityshipped") else 0
     if status == SHIPPED and not item.has("quantityshipped"):
         shipped = ordered
     cancelled = max(0, ordered - shipped) if status == CANCELED else 0
-    sku = account.sku_of(item.text("sellersku"), item.where("sellersku"))
     source = item.optional_identifier("supplysourceid")
     location_id = account.location_of(source, item.where("supplysourceid"))
-    lines.add(Item(item_id, sku, location_id, ordered, cancelled, shipped), item, "quantity")
+    return Item(item_id, sku, location_id, ordered, cancelled, shipped)
 
 
 def _time_or(body: Part, name: str, otherwise: int) -> int:

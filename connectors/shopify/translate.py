@@ -81,7 +81,9 @@ def _order(account: Account, body: Part) -> Translation:
     home = account.location_of(body.optional_identifier("location_id"), body.where("location_id"))
     is_cancelled = body.has("cancelled_at")
     found.visit(body, "fulfillments", partial(_fulfilment, found, story))
-    found.each(body, "refunds", partial(_refund_of_order, account, order_id, found, story))
+    found.visit(body, "refunds", partial(_refunded, account, order_id, found, story))
+    if found.refusals:
+        return found.result()  # Of what was sent or cancelled something is unknown: better state nothing.
     found.visit(body, "line_items", partial(_line, account, home, found, story, lines, is_cancelled))
     found.orders.append(
         Order(order_id, revision, placed_at, revision, lines.result(), whole=not found.refusals)
@@ -114,14 +116,25 @@ def _line(
 ) -> None:
     """Add a line to the items: what the order's own location has to send, and what others have sent instead."""
     line_id = found.once(line, "id")
-    ordered = line.whole("quantity")
     sku = _sku(account, line)
     if sku is None:
         found.ignore(NO_SKU)
         return
-    if not ordered:
-        return
-    here, shipped_at = 0, 0
+    with lines.line_of(sku):
+        for item in _items(account, home, story, is_cancelled, line_id, sku, line):
+            lines.add(item, line, "quantity")
+
+
+def _items(
+    account: Account,
+    home: str,
+    story: Story,
+    is_cancelled: bool,  # noqa: FBT001 - the same
+    line_id: str,
+    sku: str,
+    line: Part,
+) -> Iterator[Item]:
+    ordered, here, shipped_at = line.whole("quantity"), 0, 0
     for shipment in story.shipments[line_id]:
         location_id = home
         if shipment.location is not None:
@@ -132,11 +145,10 @@ def _line(
             ordered = max(0, ordered - shipment.quantity)
             named = f"{line_id}:from:{shipment.location}"
             quantity = shipment.quantity
-            elsewhere = Item(named, sku, location_id, quantity, 0, quantity, shipment.shipped_at)
-            lines.add(elsewhere, line, "quantity")
+            yield Item(named, sku, location_id, quantity, 0, quantity, shipment.shipped_at)
     cancelled = ordered if is_cancelled else story.cancelled[line_id]
     cancelled = min(cancelled, max(0, ordered - here))
-    lines.add(Item(line_id, sku, home, ordered, cancelled, here, shipped_at or None), line, "quantity")
+    yield Item(line_id, sku, home, ordered, cancelled, here, shipped_at or None)
 
 
 def _sku(account: Account, line: Part) -> str | None:
@@ -150,28 +162,28 @@ def _sku(account: Account, line: Part) -> str | None:
     return account.sku_of(variant, line.where("variant_id"), opaque=True)
 
 
-def _refund_of_order(
-    account: Account, order_id: str, found: Gathering, story: Story, body: Part
-) -> list[Event]:
-    """Return a refund's returns, and add its cancellations to the story."""
-    refund_id = found.once(body, "id", REFUND)
-    events: list[Event] = []
-    for line in body.parts("refund_line_items"):
+def _refunded(account: Account, order_id: str, found: Gathering, story: Story, body: Part) -> None:
+    """Add a refund's returns to what is found, and its cancellations to the story."""
+    refund_id, refunded_at = found.once(body, "id", REFUND), body.milliseconds("created_at")
+    event_id = f"order:{order_id}:refund:{refund_id}"
+
+    def take(line: Part) -> Iterator[Event]:
         restock = _restock(body, line)
         if restock == CANCEL:
             story.cancelled[line.identifier("line_item_id")] += line.whole("quantity")
         elif restock == RETURN:
-            events += _returned(account, order_id, refund_id, found, body, line)
+            yield from _returned(account, event_id, refunded_at, found, line)
         else:
             found.ignore(NOT_RESTOCKED)
-    return events
+
+    found.each(body, "refund_line_items", take)
 
 
 def _refund(account: Account, body: Part) -> Translation:
     """Return a refund's returns; what it cancels only the order can say, for it knows where that was promised."""
     found, story = Gathering(), Story()
     order_id = body.identifier("order_id")
-    found.events += _refund_of_order(account, order_id, found, story, body)
+    _refunded(account, order_id, found, story, body)
     if story.cancelled:
         found.fetches.append(Fetch(ORDER, order_id))
     return found.result()
@@ -192,9 +204,9 @@ def _restock(refund: Part, line: Part) -> str:
 
 
 def _returned(
-    account: Account, order_id: str, refund_id: str, found: Gathering, refund: Part, line: Part
+    account: Account, event_id: str, refunded_at: int, found: Gathering, line: Part
 ) -> Iterator[Event]:
-    refund_line_id = found.once(line, "id", "refund_line_item")
+    line_id = found.once(line, "id", "refund_line_item")
     sku = _sku(account, line.part("line_item"))
     quantity = line.whole("quantity")
     if sku is None or not quantity:
@@ -202,11 +214,11 @@ def _returned(
         return
     yield account.event(
         "ReturnReceived",
-        f"order:{order_id}:refund:{refund_id}:line:{refund_line_id}:returned",
+        f"{event_id}:line:{line_id}:returned",
         sku=sku,
         location_id=account.location_of(line.optional_identifier("location_id"), line.where("location_id")),
         quantity=quantity,
-        occurred_at=refund.milliseconds("created_at"),
+        occurred_at=refunded_at,
         where=line.where("quantity"),
         disposition=SELLABLE,
     )

@@ -110,6 +110,8 @@ def _order(account: Account, body: Part) -> Translation:
     location = account.location_of(body.identifier("location_id"), body.where("location_id"))
     shipped_at = body.milliseconds("closed_at") if body.has("closed_at") else None
     sent = _sent(found, body)
+    if found.refusals:
+        return found.result()  # What was sent is unknown: better state nothing.
     found.visit(body, "line_items", partial(_line, account, location, found, lines, state, sent, shipped_at))
     for entry in body.parts("returns"):
         returned = partial(_returned, account, order_id, location, changed_at, found)
@@ -157,12 +159,13 @@ def _line(
     if variation is None:
         found.ignore(NO_GOODS)
         return
-    ordered = line.whole("quantity")
     sku = account.sku_of(variation, line.where("catalog_object_id"), opaque=True)
-    everything = state == COMPLETED or EVERYTHING in sent
-    shipped = ordered if everything else min(ordered, sent.get(uid, 0))
-    cancelled = ordered - shipped if state == CANCELED else 0
-    lines.add(Item(uid, sku, location_id, ordered, cancelled, shipped, shipped_at), line, "quantity")
+    with lines.line_of(sku):
+        ordered = line.whole("quantity")
+        everything = state == COMPLETED or EVERYTHING in sent
+        shipped = ordered if everything else min(ordered, sent.get(uid, 0))
+        cancelled = ordered - shipped if state == CANCELED else 0
+        lines.add(Item(uid, sku, location_id, ordered, cancelled, shipped, shipped_at), line, "quantity")
 
 
 def _returned(

@@ -69,20 +69,25 @@ def _line(
     account: Account, found: Gathering, lines: Lines, status: str, shipped_at: int | None, line: Part
 ) -> None:
     line_id = found.once(line, "id")
-    quantity = line.whole("quantity")
     sku = _sku(account, line, ("variation_id", "product_id"))
     if sku is None:
         found.ignore(NO_PRODUCT)
         return
+    with lines.line_of(sku):
+        item = _item(account.location_of(None, line.where("id")), status, shipped_at, line_id, sku, line)
+        lines.add(item, line, "quantity")
+
+
+def _item(location_id: str, status: str, shipped_at: int | None, line_id: str, sku: str, line: Part) -> Item:
+    """Return what a status says of a line: sent, promised, or neither."""
+    quantity = line.whole("quantity")
     restocked = min(_restocked(line), quantity)
     ordered = 0 if status in UNPAID else quantity
     if shipped_at is not None:
         cancelled, shipped = restocked, quantity - restocked
     else:
         cancelled, shipped = (quantity if status in {*ENDED, REFUNDED} else min(restocked, ordered)), 0
-    location_id = account.location_of(None, line.where("id"))
-    item = Item(line_id, sku, location_id, ordered, cancelled, shipped, shipped_at)
-    lines.add(item, line, "quantity")
+    return Item(line_id, sku, location_id, ordered, cancelled, shipped, shipped_at)
 
 
 def _sku(account: Account, body: Part, names: tuple[str, ...]) -> str | None:
