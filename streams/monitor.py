@@ -10,7 +10,7 @@ from streams.engine.errors import EngineError
 from streams.engine.log import Partition
 from streams.engine.restore import Restored
 
-OUTCOMES = ("APPLIED", "DUPLICATE", "REJECTED", "SUPERSEDED", "FORWARDED")
+OUTCOMES = ("APPLIED", "DUPLICATE", "LATE", "REJECTED", "SUPERSEDED", "NOT_TRUSTED", "FORWARDED")
 
 
 class WorkerMonitor:

@@ -5,7 +5,10 @@ from streams.agents import stock_codec as codec
 from streams.agents.policies import PolicyBook
 from streams.agents.writing import Writing
 from streams.domain import alerts, availability, fold, lines
+from streams.domain.counts import CountInForce
 from streams.domain.events import (
+    NET_OF_ORDERS,
+    STOCK_EVENTS,
     GoodsReceived,
     InboundAnnounced,
     InboundCancelled,
@@ -17,7 +20,7 @@ from streams.domain.events import (
     TransferReceived,
     TransferShipped,
 )
-from streams.domain.lines import OpenLine
+from streams.domain.lines import ORDER, OpenLine
 from streams.domain.stock import Stock
 from streams.engine.table import Table
 
@@ -32,13 +35,39 @@ REFERENCES: dict[type[StockEvent], int] = {
 }
 """The field of an event that says what it belongs to, for the ledger."""
 
+NOTED = {kind: (fold.ON_HAND_SIGNS.get(kind, 0), fold.RESERVED_SIGNS.get(kind, 0)) for kind in STOCK_EVENTS}
+"""What one unit of a movement changes that a count which looks back must know: on_hand, nominal reserved."""
+
+
+class CountsInForce:
+    """What each location is based on, as far as it was ever counted."""
+
+    def __init__(self) -> None:
+        self.table: Table[CountInForce] = Table(
+            topology.COUNTS_IN_FORCE.name, codec.encode_count, codec.decode_count
+        )
+
+    def get(self, partition: int, key: bytes, location_id: str) -> CountInForce | None:
+        """Return the last single count of a SKU at a location; a feed may have superseded it."""
+        return self.table.get(partition, codec.count_key(key, location_id))
+
+    def put(self, partition: int, key: bytes, count: CountInForce) -> None:
+        """Let a single count be the last one of its location."""
+        self.table.put(partition, codec.count_key(key, count.location_id), count)
+
+    def is_net_of_orders(self, partition: int, key: bytes, location_id: str) -> bool:
+        """Return True when what a location is based on had subtracted open orders."""
+        count = self.get(partition, key, location_id)
+        return count is not None and count.basis == NET_OF_ORDERS
+
 
 class MovementDesk:
-    """Folds movements into stock and lines."""
+    """Folds movements into stock and lines, and notes them for counts that look back."""
 
     def __init__(self, writing: Writing, policies: PolicyBook) -> None:
         self._writing = writing
         self._policies = policies
+        self.counts = CountsInForce()
         self.lines: Table[OpenLine] = Table(
             topology.OPEN_LINES.name, codec.encode_line, codec.decode_line, codec.sku_of_line
         )
@@ -64,16 +93,38 @@ class MovementDesk:
         else:
             line_key = codec.line_key(key, empty)
             line = self.lines.get(partition, line_key) or empty
-            outcome = fold.apply(stock, event, line)
-            if outcome.outcome is fold.APPLIED and outcome.line is not None:
+            outcome = fold.apply(
+                stock,
+                event,
+                line,
+                net_of_orders=line.kind == ORDER and self._is_net_of_orders(partition, key, stock, event),
+            )
+            if outcome.outcome is not fold.REJECTED and outcome.line is not None:
                 self.lines.put(partition, line_key, None if outcome.line.settled else outcome.line)
                 if alert := alerts.over_shipment(line, outcome.line, event):
                     self._writing.alert(partition, key, outcome.stock, alert)
-        if outcome.outcome is fold.APPLIED:
+        if outcome.outcome is not fold.REJECTED:
             if len(outcome.stock.locations) > len(stock.locations):
                 outcome = self._with_new_location(key, event, outcome)
             self._writing.levels.put(partition, key, outcome.stock)
+            if event.occurred_at > outcome.before.counted_at:
+                self._note(partition, key, event)
         return outcome
+
+    def _is_net_of_orders(self, partition: int, key: bytes, stock: Stock, event: StockEvent) -> bool:
+        """Ask only for orders that happened before their location's last count: to others it doesn't matter."""
+        location_id = event.location_id
+        covered = event.occurred_at <= stock.level(location_id).counted_at
+        return covered and self.counts.is_net_of_orders(partition, key, location_id)
+
+    def _note(self, partition: int, key: bytes, event: StockEvent) -> None:
+        """Remember a movement for counts that look back."""
+        on_hand, reserved = NOTED[type(event)]
+        if on_hand or reserved:
+            quantity = event.quantity
+            self._writing.note(
+                partition, key, event.location_id, event.occurred_at, on_hand * quantity, reserved * quantity
+            )
 
     def _with_new_location(self, key: bytes, event: StockEvent, outcome: fold.Outcome) -> fold.Outcome:
         """Keep a new location's safety stock back at once: the next order in the same batch asks for it."""

@@ -6,6 +6,7 @@ duplicate or rejected (ledger), forwarded to its right partition, waiting in a r
 module finds out what a record is and whether it may be applied; the desks beside it each do one kind of work:
 
     movements    sales, orders, returns, receipts, transfers, adjustments
+    counts       single counts, and rows of partial feeds
     policies     documents, and the SKUs to re-evaluate after them
     telling      what channels and people are told at the end of the batch
     refusals     retries, dead letters, records on a wrong partition
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 
 from streams import topology
 from streams.agents import stock_codec as codec
+from streams.agents.counts import CountDesk
 from streams.agents.movements import MovementDesk
 from streams.agents.policies import PolicyBook, concerns_many
 from streams.agents.refusals import Refusals
@@ -30,7 +32,6 @@ from streams.domain.stock import Stock
 from streams.engine.batch import Batch
 from streams.engine.log import Record
 from streams.engine.partitioner import partition_for
-from streams.engine.recent import RecentNotes
 from streams.engine.seen import Verdict, content_hash, identity_hash
 from streams.engine.table import Table
 from streams.engine.wire import HEADER_BYTES
@@ -68,9 +69,14 @@ class StockAgent:
         self._policies = PolicyBook(settings.channels)
         self._refusals = Refusals(self._writing)
         self._movements = MovementDesk(self._writing, self._policies)
+        self._counts = CountDesk(self._writing, self._policies, self._movements)
         self._teller = Teller(self._writing, self._policies, self._movements.lines.group)
-        self.tables: tuple[Table[Any], ...] = (self._levels, self._movements.lines)
-        self.recent: RecentNotes | None = None
+        self.tables: tuple[Table[Any], ...] = (
+            self._levels,
+            self._movements.lines,
+            self._movements.counts.table,
+        )
+        self.recent = self._writing.recent
         self.global_topics = (IN_FORCE,)
         self._stale: dict[tuple[int, bytes], None] = {}
         self._owned: set[int] = set()
@@ -149,16 +155,22 @@ class StockAgent:
         event, envelope_end = codec.read_event(topic, data)
         assert data is not None, "read_event refuses null values"
         key = self._checked_key(record, event.sku)
-        assert not isinstance(event, StockCounted)
         validation.check(event, self._writing.batch.now)
+        if isinstance(event, StockCounted):
+            self._counts.check(partition, event)
         stock = self._levels.get(partition, key)
         if stock is None:
             if self._refusals.forward(record, key):
                 return
             stock = self._new_stock(event)
         verdict = self._verdict(record, event.source_id, event.event_id, data)
-        act = self._movements.repeat if verdict is Verdict.DUPLICATE else self._movements.apply
-        outcome = act(partition, key, stock, event, data[HEADER_BYTES:envelope_end])
+        envelope = data[HEADER_BYTES:envelope_end]
+        if isinstance(event, StockCounted):
+            count = self._counts.repeat if verdict is Verdict.DUPLICATE else self._counts.apply
+            outcome = count(partition, key, stock, event, envelope)
+        else:
+            move = self._movements.repeat if verdict is Verdict.DUPLICATE else self._movements.apply
+            outcome = move(partition, key, stock, event, envelope)
         self._writing.outcomes[topic, outcome] += 1
         self._writing.heard(event.source_id, event.occurred_at)
 
@@ -171,7 +183,7 @@ class StockAgent:
             raise GiveUp(Reason.INVALID_KEY, f"the key is not the event's SKU {sku!r} in UTF-8")
         return key
 
-    def _new_stock(self, event: StockEvent) -> Stock:
+    def _new_stock(self, event: StockEvent | StockCounted) -> Stock:
         """Return the stock of a SKU that the table does not hold."""
         _check_sku(event.sku)
         if self._strict and type(event) not in INTRODUCING_EVENTS:
@@ -207,7 +219,7 @@ class StockAgent:
             self._writing.batch.emit(IN_FORCE, record.partition(), key, data)
             outcome = fold.APPLIED
         else:
-            outcome = "SUPERSEDED"
+            outcome = fold.SUPERSEDED
         self._writing.outcomes[record.topic(), outcome] += 1
 
     def _mark_all(self, partition: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas import RECORDS, schema_id, versions
 from streams import topology
+from streams.domain.counts import CountInForce
 from streams.domain.errors import GiveUp, Reason
 from streams.domain.events import STOCK_EVENTS, StockCounted, StockEvent
 from streams.domain.lines import OpenLine, WaitingEvent
@@ -65,6 +66,9 @@ decode_level: Callable[[bytes], Stock] = record_readers(
 _write_level = writer_of("StockLevel", spliced=1)
 decode_line: Callable[[bytes], OpenLine] = record_readers("OpenLine", OpenLine, WaitingEvent=WaitingEvent)
 _write_line = writer_of("OpenLine")
+
+decode_count: Callable[[bytes], CountInForce] = record_readers("CountInForce", CountInForce)
+_write_count = writer_of("CountInForce")
 
 write_movement = writer_of("StockMovement", spliced=ENVELOPE_FIELDS)
 write_alert = writer_of("StockAlert")
@@ -187,6 +191,16 @@ _ANY_VARINT = rb"[\x80-\xff]*[\x00-\x7f]"
 def encode_line(_key: bytes, line: OpenLine) -> bytes:
     """Return a stock-open-lines value."""
     return _write_line(*line)
+
+
+def encode_count(_key: bytes, count: CountInForce) -> bytes:
+    """Return a stock-counts-in-force value."""
+    return _write_count(*count)
+
+
+def count_key(sku: bytes, location_id: str) -> bytes:
+    """Return the key of the count in force of a SKU at a location."""
+    return _SEPARATOR.join((sku, location_id.encode()))
 
 
 _SEPARATOR = b"\x1f"  # ASCII's unit separator: no SKU holds a control character.

@@ -4,11 +4,12 @@ from collections import Counter
 
 from streams import topology
 from streams.agents import stock_codec as codec
-from streams.domain import validation
+from streams.domain import counts, validation
 from streams.domain.alerts import Alert
 from streams.domain.errors import Reason
 from streams.domain.stock import Level, Stock
 from streams.engine.batch import Batch
+from streams.engine.recent import RecentNotes
 from streams.engine.table import Table
 from streams.settings import Settings
 
@@ -24,12 +25,16 @@ class Writing:
     The batch in hand, the table of stock, and what is counted until the batch has committed.
 
     outcomes counts by (topic, outcome), refusals by (topic, kind, reason); sources has the latest occurred_at by
-    source_id, UTC milliseconds.
+    source_id, UTC milliseconds; discrepancies has units "found" and "lost" by (location_id, which).
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.levels: Table[Stock] = Table(LEVELS, codec.encode_level, codec.decode_level)
+        # An hour more than a count may look back, for the clocks of workers that follow each other.
+        hours_noted = settings.lateness_horizon_hours + 1
+        self.recent = RecentNotes(counts.NOTE_BYTES, hours_noted)
+        self._noted_milliseconds = hours_noted * validation.MILLISECONDS_PER_HOUR
         self.begin(None)
 
     def begin(self, batch: Batch | None) -> None:
@@ -39,6 +44,21 @@ class Writing:
         self.refusals: Counter[tuple[str, str, str]] = Counter()
         self.sources: dict[str, int] = {}
         self.oversold_units = 0
+        self.discrepancies: Counter[tuple[str, str]] = Counter()
+        self._noted_since = 0 if batch is None else batch.now - self._noted_milliseconds
+
+    def note(
+        self, partition: int, key: bytes, location_id: str, occurred_at: int, on_hand: int, reserved: int
+    ) -> None:
+        """
+        Remember a delta, in units, for counts that look back (semantics 5).
+
+        To be called for every delta of on_hand and every nominal change of reserved by orders, whoever makes it,
+        unless the location's count covers it; later changes of the same event, such as a hold's confirmation,
+        with their own time.
+        """
+        if occurred_at >= self._noted_since:
+            self.recent.add(partition, key, counts.note(occurred_at, location_id, on_hand, reserved))
 
     def movement(
         self,

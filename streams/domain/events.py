@@ -226,7 +226,15 @@ STOCK_EVENTS: tuple[type[StockEvent], ...] = (
 SELLABLE = "SELLABLE"
 """The only disposition in which goods may be sold."""
 
-INTRODUCING_EVENTS = frozenset(
-    {GoodsReceived, InboundAnnounced, InboundCancelled, TransferShipped, TransferReceived, StockAdjusted}
+INTRODUCING_EVENTS: frozenset[type[StockEvent | StockCounted]] = frozenset(
+    {
+        GoodsReceived,
+        InboundAnnounced,
+        InboundCancelled,
+        TransferShipped,
+        TransferReceived,
+        StockAdjusted,
+        StockCounted,
+    }
 )
 """Events that make a SKU known to a strict catalogue; the others wait for one of these."""

@@ -1,8 +1,9 @@
 """
-The fold: one event into one SKU's stock (semantics 3).
+The fold: one event into one SKU's stock (semantics 3, 5 and 7).
 
-Facts always apply, even below zero. Promises apply only while they are covered. Everything else is addition, so
-any order of the same facts gives the same stock.
+Facts always apply, even below zero. Promises apply only while there is enough. Everything else is addition, so
+any order of the same facts gives the same stock. What happened before a location's last count is in the count: it
+leaves on_hand alone, whenever it arrives.
 """
 
 from collections.abc import Callable
@@ -30,6 +31,8 @@ from streams.domain.lines import ORDER, OpenLine
 from streams.domain.stock import Level, Stock
 
 APPLIED, DUPLICATE, REJECTED = "APPLIED", "DUPLICATE", "REJECTED"
+LATE, SUPERSEDED, NOT_TRUSTED = "LATE", "SUPERSEDED", "NOT_TRUSTED"
+"""A movement that a count covers already; a count older than the one in force; a count by a source without a say."""
 
 
 class Outcome(NamedTuple):
@@ -83,18 +86,38 @@ _GOODS: dict[type[StockEvent], Callable[..., tuple[int, int]]] = {
 }
 """Change of (on_hand, unsellable) at the event's location."""
 
+ON_HAND_SIGNS: dict[type[StockEvent], int] = {
+    SaleRecorded: -1,
+    OrderShipped: -1,
+    ReturnReceived: 1,
+    GoodsReceived: 1,
+    TransferShipped: -1,
+    TransferReceived: 1,
+    StockAdjusted: 1,
+}
+"""What one unit of an event does to on_hand at its location, unless a count covers it; of others, nothing."""
 
-def apply(stock: Stock, event: StockEvent, line: OpenLine | None = None) -> Outcome:
+RESERVED_SIGNS: dict[type[StockEvent], int] = {OrderPlaced: 1, OrderShipped: -1, OrderCancelled: -1}
+"""What one unit of an event does to reserved at its location nominally: if its order is there and open."""
+
+
+def apply(
+    stock: Stock, event: StockEvent, line: OpenLine | None = None, *, net_of_orders: bool = False
+) -> Outcome:
     """
     Fold one event into a SKU's stock.
 
-    Pure: the same stock, event and line give the same outcome. line is the open line that the event belongs to,
-    empty when it is new, and None for an event without one.
+    Pure: the same arguments give the same outcome. line is the open line that the event belongs to, empty when it
+    is new, and None for an event without one. net_of_orders says that the location's last count had subtracted
+    open orders; it matters to orders that happened before it only.
     """
     before = stock.level(event.location_id)
-    if type(event) is OrderPlaced and before.available < event.quantity:
-        return Outcome(stock, line, before, before, REJECTED, Reason.INSUFFICIENT_STOCK)
     on_hand, unsellable = _GOODS[type(event)](event)
+    outcome = APPLIED
+    if event.occurred_at <= before[7]:
+        on_hand, outcome = _covered(event, on_hand, net_of_orders)
+    if type(event) is OrderPlaced and before.available + on_hand < event.quantity:
+        return Outcome(stock, line, before, before, REJECTED, Reason.INSUFFICIENT_STOCK)
     level = Level(
         before[0],
         before[1] + on_hand,
@@ -105,13 +128,24 @@ def apply(stock: Stock, event: StockEvent, line: OpenLine | None = None) -> Outc
         before[6],
         before[7],
     )
-    locations = _with_level(stock.locations, level)
+    locations = with_level(stock.locations, level)
     if line is not None:
         line, locations = _count_in(line, event, locations)
     sku, version, _, availability, occurred_at, updated_at, future, promises, standing = stock
     latest = max(occurred_at, event.occurred_at)
     changed = Stock(sku, version + 1, locations, availability, latest, updated_at, future, promises, standing)
-    return Outcome(changed, line, before, level if line is None else changed.level(level.location_id))
+    after = level if line is None else changed.level(level.location_id)
+    return Outcome(changed, line, before, after, outcome)
+
+
+def _covered(event: StockEvent, on_hand: int, net_of_orders: bool) -> tuple[int, str]:  # noqa: FBT001 - private.
+    """
+    Return the change of on_hand by an event that happened before its location's last count, and its outcome.
+
+    A count net of orders was raised by the orders known to have been open: one more order, or less, is made good.
+    """
+    change = RESERVED_SIGNS.get(type(event), 0) * event.quantity if net_of_orders else 0
+    return change, LATE if on_hand or change else APPLIED
 
 
 def _count_in(
@@ -125,10 +159,10 @@ def _count_in(
         level = level._replace(reserved=level.reserved + change)
     else:
         level = level._replace(incoming=level.incoming + change)
-    return counted, _with_level(locations, level)
+    return counted, with_level(locations, level)
 
 
-def _with_level(locations: tuple[Level, ...], level: Level) -> tuple[Level, ...]:
+def with_level(locations: tuple[Level, ...], level: Level) -> tuple[Level, ...]:
     """Return locations with one level replaced or, in order of location_id, added."""
     location_id = level[0]
     for index, held in enumerate(locations):

@@ -1,7 +1,7 @@
 """What an event must fulfil before it may touch stock (semantics 2 and 7)."""
 
 from streams.domain.errors import GiveUp, Reason
-from streams.domain.events import StockAdjusted, StockEvent, TransferReceived, TransferShipped
+from streams.domain.events import StockAdjusted, StockCounted, StockEvent, TransferReceived, TransferShipped
 
 MILLISECONDS_PER_HOUR = 3_600_000
 FUTURE_TOLERANCE_MILLISECONDS = 5 * 60_000  # Semantics 7: clocks differ, but not by more than 5 minutes.
@@ -10,11 +10,14 @@ MAXIMUM_QUANTITY = 1_000_000_000  # No event moves more units; a larger figure i
 MAXIMUM_ID_CHARACTERS = 512  # Room for a URI; anything longer is not an identifier.
 
 
-def check(event: StockEvent, now: int) -> None:
+def check(event: StockEvent | StockCounted, now: int) -> None:
     """Raise GiveUp unless an event's identity, quantity and time make sense at `now`."""
     quantity, occurred_at = event.quantity, event.occurred_at
-    if not 0 < quantity <= MAXIMUM_QUANTITY and not _is_correction(event):
-        raise GiveUp(Reason.INVALID_QUANTITY, f"quantity {quantity} is not between 1 and {MAXIMUM_QUANTITY}")
+    if not 0 < quantity <= MAXIMUM_QUANTITY and not (_is_correction(event) or _counts_nothing(event)):
+        least = 0 if isinstance(event, StockCounted) else 1
+        raise GiveUp(
+            Reason.INVALID_QUANTITY, f"quantity {quantity} is not between {least} and {MAXIMUM_QUANTITY}"
+        )
     if occurred_at < EARLIEST_MILLISECONDS:
         raise GiveUp(Reason.INVALID_TIME, f"occurred_at {occurred_at} lies before the year 2000")
     if occurred_at > now + FUTURE_TOLERANCE_MILLISECONDS:
@@ -39,7 +42,48 @@ def check(event: StockEvent, now: int) -> None:
 _ENVELOPE_FIELDS = 7
 
 
-def _is_correction(event: StockEvent) -> bool:
+def check_count(event: StockCounted, now: int) -> None:
+    """Raise GiveUp unless what a count says beyond other events makes sense at `now`; check comes first."""
+    if event.as_of < EARLIEST_MILLISECONDS:
+        raise GiveUp(Reason.INVALID_TIME, f"as_of {event.as_of} lies before the year 2000")
+    if event.as_of > now + FUTURE_TOLERANCE_MILLISECONDS:
+        ahead = (event.as_of - now) // 1000
+        raise GiveUp(Reason.FUTURE_EVENT, f"as_of lies {ahead} s in the future, more than the 300 s allowed")
+    feed = (event.feed_id, event.feed_kind, event.sequence, event.total)
+    if all(part is None for part in feed):
+        return
+    if event.feed_id is None or event.feed_kind is None or event.sequence is None or event.total is None:
+        raise GiveUp(
+            Reason.INVALID_COUNT,
+            "a row of a feed names feed_id, feed_kind, sequence and total; a single count none of them",
+        )
+    if not 1 <= event.sequence <= event.total <= MAXIMUM_QUANTITY:
+        raise GiveUp(
+            Reason.INVALID_COUNT,
+            f"sequence {event.sequence} of total {event.total}: rows are numbered from 1 to total",
+        )
+
+
+def check_age(event: StockCounted, now: int, horizon_hours: int) -> None:
+    """
+    Raise GiveUp for a count older than the lateness horizon.
+
+    What happened since then is not remembered in full, so on_hand could not be told from it.
+    """
+    if is_late(event.as_of, now, horizon_hours):
+        raise GiveUp(
+            Reason.TOO_LATE,
+            f"as_of is older than the {horizon_hours} hours of the lateness horizon: count again, "
+            "or raise ONHAND_LATENESS_HORIZON_HOURS",
+        )
+
+
+def _counts_nothing(event: StockEvent | StockCounted) -> bool:
+    """Return True for a count that found an empty shelf."""
+    return isinstance(event, StockCounted) and event.quantity == 0
+
+
+def _is_correction(event: StockEvent | StockCounted) -> bool:
     """Return True for a signed quantity that makes sense."""
     return (
         isinstance(event, StockAdjusted)
@@ -49,7 +93,7 @@ def _is_correction(event: StockEvent) -> bool:
     )
 
 
-def _check_references(event: StockEvent) -> None:
+def _check_references(event: StockEvent | StockCounted) -> None:
     """Check what a record names beyond the envelope: orders, inbound lines, transfers and other locations."""
     for name, value in zip(event._fields[_ENVELOPE_FIELDS:], event[_ENVELOPE_FIELDS:], strict=True):
         if isinstance(value, str) and not 0 < len(value) <= MAXIMUM_ID_CHARACTERS:

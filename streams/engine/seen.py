@@ -150,6 +150,10 @@ class SeenEvents:
             return Verdict.NEW
         return Verdict.DUPLICATE if seen == content else Verdict.CONFLICT
 
+    def knows(self, partition: int, identity: bytes) -> bool:
+        """Return True when an identity has been seen, with whatever content; remember nothing."""
+        return identity in self._fresh[partition] or self._stores[partition].content_of(identity) is not None
+
     def flush(self, produce: Produce, transactional_id: str, now_milliseconds: int) -> None:
         """Produce the batch's identities, packed into few records a partition, each naming its writer."""
         hour = now_milliseconds // MILLISECONDS_PER_HOUR

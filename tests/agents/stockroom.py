@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from schemas import wire
 from streams import topology
 from streams.agents.stock import StockAgent
-from streams.domain.events import StockEvent
+from streams.domain.events import StockCounted, StockEvent
 from streams.domain.policy import StockPolicySet
 from streams.engine.batch import Batch
 from streams.engine.log import Headers
@@ -125,14 +125,17 @@ class Stockroom:
         self._offset += 1
         return MemoryRecord((topic, partition, self._offset), key, value, headers, NOW)
 
-    def record_of(self, event: StockEvent | StockPolicySet, **options: Any) -> MemoryRecord:
+    def record_of(self, event: StockEvent | StockCounted | StockPolicySet, **options: Any) -> MemoryRecord:
         """The input record of an event or policy."""
         name = type(event).__name__
         value = wire.encode(name, as_fields(event))
         return self.record(topology.EVENT_TOPICS[name].name, event.sku.encode(), value, **options)
 
     def take(
-        self, *inputs: StockEvent | StockPolicySet | MemoryRecord, now: int = NOW, commits: bool = True
+        self,
+        *inputs: StockEvent | StockCounted | StockPolicySet | MemoryRecord,
+        now: int = NOW,
+        commits: bool = True,
     ) -> Harvest:
         """Apply one batch and return what it produced, tables and identities included."""
         records = [one if isinstance(one, MemoryRecord) else self.record_of(one) for one in inputs]

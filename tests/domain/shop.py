@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from streams.domain import fold, lines
-from streams.domain.events import STOCK_EVENTS, OrderPlaced, StockAdjusted, StockEvent
+from streams.domain.events import STOCK_EVENTS, OrderPlaced, StockAdjusted, StockCounted, StockEvent
 from streams.domain.lines import OpenLine
 from streams.domain.stock import Level, Stock
 
@@ -36,9 +36,15 @@ FIELDS: dict[str, Any] = {
     "deliver_at": None,
     "disposition": "SELLABLE",
     "reason": "FOUND",
+    "as_of": NOW,
+    "basis": "PHYSICAL",
+    "feed_id": None,
+    "feed_kind": None,
+    "sequence": None,
+    "total": None,
 }
 
-Event = TypeVar("Event", bound=StockEvent)
+Event = TypeVar("Event", bound=StockEvent | StockCounted)
 LineKey = tuple[str, str, str]
 
 

@@ -1,0 +1,95 @@
+"""Counts: what lies there according to someone who looked (semantics 5)."""
+
+from streams.agents.movements import MovementDesk
+from streams.agents.policies import PolicyBook
+from streams.agents.writing import Writing
+from streams.domain import availability, counts, fold, validation
+from streams.domain.counts import CountInForce
+from streams.domain.errors import GiveUp, Reason
+from streams.domain.events import FULL, NET_OF_ORDERS, StockCounted
+from streams.domain.stock import Level, Stock
+from streams.engine.seen import identity_hash
+
+COUNTED = StockCounted.__name__
+
+
+class CountDesk:
+    """Applies single counts and rows of partial feeds, which are single counts that came together."""
+
+    def __init__(self, writing: Writing, policies: PolicyBook, movements: MovementDesk) -> None:
+        self._writing = writing
+        self._policies = policies
+        self._movements = movements
+        self._in_force = movements.counts
+
+    def check(self, partition: int, event: StockCounted) -> None:
+        """
+        Raise GiveUp unless a count makes sense beyond what every event must fulfil.
+
+        A count that was taken before is a duplicate however old it is by now.
+        """
+        batch = self._writing.batch
+        validation.check_count(event, batch.now)
+        if event.feed_kind == FULL:
+            raise GiveUp(Reason.INVALID_COUNT, "rows of full feeds are not taken by this version of Onhand")
+        if not batch.seen.knows(partition, identity_hash(event.source_id.encode(), event.event_id.encode())):
+            validation.check_age(event, batch.now, self._writing.settings.lateness_horizon_hours)
+
+    def apply(self, partition: int, key: bytes, stock: Stock, event: StockCounted, envelope: bytes) -> str:
+        """Apply a count and write its ledger row; return its outcome."""
+        before = stock.level(event.location_id)
+        in_force = self._in_force.get(partition, key, event.location_id)
+        if not counts.supersedes(event, before.counted_at, in_force):
+            self.record(partition, key, event, envelope, fold.SUPERSEDED, before, before, stock.version)
+            return fold.SUPERSEDED
+        after = self.counted(partition, key, before, event.quantity, event.as_of, event.basis)
+        changed = self.settle(partition, key, stock, after, event.occurred_at)
+        self._in_force.put(partition, key, CountInForce.of(event))
+        after = changed.level(event.location_id)
+        self.record(partition, key, event, envelope, fold.APPLIED, before, after, changed.version)
+        return fold.APPLIED
+
+    def repeat(self, partition: int, key: bytes, stock: Stock, event: StockCounted, envelope: bytes) -> str:
+        """Write the ledger row of a count that has been taken before."""
+        level = stock.level(event.location_id)
+        self.record(partition, key, event, envelope, fold.DUPLICATE, level, level, stock.version)
+        return fold.DUPLICATE
+
+    def counted(
+        self, partition: int, key: bytes, level: Level, quantity: int, as_of: int, basis: str
+    ) -> Level:
+        """Return a level after a count of it that is newer than what it is based on; nothing is written."""
+        notes = self._writing.recent.of(partition, key)
+        if basis == NET_OF_ORDERS:
+            lines = self._movements.lines.group(partition, key)
+            open_orders = counts.nominal_reserved(lines, level.location_id)
+        else:
+            open_orders = 0
+        return counts.counted(level, quantity, as_of, basis, notes, open_orders)
+
+    def settle(self, partition: int, key: bytes, stock: Stock, level: Level, occurred_at: int) -> Stock:
+        """Write a SKU's stock with a level that a count has set; return it, a version on."""
+        latest = max(stock.occurred_at, occurred_at)
+        locations = fold.with_level(stock.locations, level)
+        changed = stock._replace(version=stock.version + 1, locations=locations, occurred_at=latest)
+        if len(locations) > len(stock.locations):
+            changed = availability.with_safety_stock(changed, self._policies.plan(key))
+        self._writing.levels.put(partition, key, changed)
+        return changed
+
+    def record(
+        self,
+        partition: int,
+        key: bytes,
+        event: StockCounted,
+        envelope: bytes,
+        outcome: str,
+        before: Level,
+        after: Level,
+        version: int,
+    ) -> None:
+        """Write the ledger row of a count; envelope is its encoded first seven fields."""
+        occurred_at, feed_id = event.occurred_at, event.feed_id
+        self._writing.movement(
+            partition, key, envelope, COUNTED, outcome, None, occurred_at, before, after, version, feed_id
+        )
