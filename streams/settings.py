@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from streams.domain.catalogue import parse_authority
+
 CHANNEL_ID = re.compile(
     r"[a-z0-9][a-z0-9-]{0,62}"
 )  # It becomes part of a topic name: kebab-case, never dots.
@@ -48,6 +50,10 @@ class Settings(BaseSettings):
         description="Sales channels that get an availability topic, comma-separated.",
     )
     catalogue: Catalogue = Field(Catalogue.LENIENT, description="Whether unknown SKUs are applied or wait.")
+    catalogue_authority: Annotated[dict[str, str], NoDecode] = Field(
+        {},
+        description="Which source decides an attribute of SKU master data, such as category=pim,gtins=erp.",
+    )
     batch_max_records: int = Field(10_000, ge=1, le=200_000, description="Most events in one transaction.")
     session_timeout_ms: int = Field(
         6_000, ge=1_000, description="Kafka session: how long a dead worker is kept."
@@ -72,6 +78,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("catalogue_authority", mode="before")
+    @classmethod
+    def _split_authority(cls, value: object) -> object:
+        return parse_authority(value) if isinstance(value, str) else value
 
     @field_validator("redis_url")
     @classmethod

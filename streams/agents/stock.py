@@ -8,22 +8,24 @@ module finds out what a record is and whether it may be applied; the desks besid
     movements    sales, orders, returns, receipts, transfers, adjustments
     counts       single counts, and rows of partial feeds
     policies     documents, and the SKUs to re-evaluate after them
+    items        SKU master data: what sources describe, merged
     telling      what channels and people are told at the end of the batch
     refusals     retries, dead letters, records on a wrong partition
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from streams import topology
 from streams.agents import stock_codec as codec
 from streams.agents.counts import CountDesk
+from streams.agents.items import ItemBook, ItemChange, ItemDesk
 from streams.agents.movements import MovementDesk
 from streams.agents.policies import PolicyBook, concerns_many
 from streams.agents.refusals import Refusals
 from streams.agents.telling import Teller
 from streams.agents.writing import Writing
-from streams.domain import fold, policy_rules, validation
+from streams.domain import catalogue, fold, policy_rules, validation
 from streams.domain import policy as policies
 from streams.domain.errors import EventRefused, GiveUp, NotYet, Reason
 from streams.domain.events import INTRODUCING_EVENTS, StockCounted, StockEvent
@@ -40,6 +42,7 @@ from streams.settings import Catalogue, Settings
 SKUS_REEVALUATED = 1_000  # At a time after a change of policies or channels: about 20 ms, between batches.
 
 POLICIES, IN_FORCE = topology.STOCK_POLICIES.name, topology.POLICIES_IN_FORCE.name
+ITEMS, ITEMS_IN_FORCE = topology.STOCK_ITEMS.name, topology.ITEMS_IN_FORCE.name
 
 
 class StockMonitor(Protocol):
@@ -66,10 +69,12 @@ class StockAgent:
         self._monitor = monitor
         self._writing = Writing(settings)
         self._levels = self._writing.levels
-        self._policies = PolicyBook(settings.channels)
+        self._items = ItemBook()
+        self._policies = PolicyBook(settings.channels, self._items.category)
         self._refusals = Refusals(self._writing)
         self._movements = MovementDesk(self._writing, self._policies)
         self._counts = CountDesk(self._writing, self._policies, self._movements)
+        self._item_desk = ItemDesk(self._writing, self._items, settings.catalogue_authority)
         self._teller = Teller(self._writing, self._policies, self._movements.lines.group)
         self.tables: tuple[Table[Any], ...] = (
             self._levels,
@@ -77,7 +82,11 @@ class StockAgent:
             self._movements.counts.table,
         )
         self.recent = self._writing.recent
-        self.global_topics = (IN_FORCE,)
+        self._globals: dict[str, Callable[[bytes, bytes | None], None]] = {
+            IN_FORCE: self._take_policy,
+            ITEMS_IN_FORCE: self._take_item,
+        }
+        self.global_topics = tuple(self._globals)
         self._stale: dict[tuple[int, bytes], None] = {}
         self._owned: set[int] = set()
         self._tells_all = codec.tells_all(settings.channels)
@@ -90,8 +99,8 @@ class StockAgent:
         return bool(self._stale)
 
     def take_global(self, record: Record) -> None:
-        """Take a policy in force; the SKUs that it concerns are re-evaluated between batches."""
-        self._take_policy(record.key() or b"", record.value())
+        """Take what concerns all workers; the SKUs that it concerns are re-evaluated between batches."""
+        self._globals[record.topic()](record.key() or b"", record.value())
 
     def _take_policy(self, key: bytes, encoded: bytes | None) -> None:
         if not self._policies.take(key, encoded):
@@ -100,9 +109,21 @@ class StockAgent:
             for partition in self._owned:
                 self._mark_all(partition)
         else:
-            partition = partition_for(key, self._settings.partitions)
-            if partition in self._owned:
-                self._stale[partition, key] = None
+            self._mark(key)
+
+    def _take_item(self, key: bytes, encoded: bytes | None) -> None:
+        self._item_changed(key, self._items.take(key, encoded))
+
+    def _item_changed(self, key: bytes, change: ItemChange) -> None:
+        if change.category:
+            self._policies.category_changed(key)
+            self._mark(key)
+
+    def _mark(self, key: bytes) -> None:
+        """Have a SKU re-evaluated if it is ours."""
+        partition = partition_for(key, self._settings.partitions)
+        if partition in self._owned:
+            self._stale[partition, key] = None
 
     def assigned(self, partition: int) -> None:
         """Own a restored partition; policies or the set of channels may have changed while nobody did."""
@@ -122,6 +143,7 @@ class StockAgent:
         """Apply a batch; on a tick only time and policies matter."""
         self._writing.begin(batch)
         self._accepted = {}
+        self._item_desk.begin()
         for record in batch.records:
             try:
                 self._apply(record)
@@ -137,6 +159,8 @@ class StockAgent:
         # At once, not when the global topic brings it back: the next batch may hold an older policy.
         for key, (_, encoded) in self._accepted.items():
             self._take_policy(key, encoded)
+        for key, (_, encoded) in self._item_desk.accepted.items():
+            self._item_changed(key, self._items.committed(key, encoded))
         writing = self._writing
         self._monitor.events(writing.outcomes)
         self._monitor.refused(writing.refusals)
@@ -150,6 +174,9 @@ class StockAgent:
         topic = record.topic()
         if topic == POLICIES:
             self._apply_policy(record)
+            return
+        if topic == ITEMS:
+            self._apply_item(record)
             return
         data, partition = record.value(), record.partition()
         event, envelope_end = codec.read_event(topic, data)
@@ -186,7 +213,7 @@ class StockAgent:
     def _new_stock(self, event: StockEvent | StockCounted) -> Stock:
         """Return the stock of a SKU that the table does not hold."""
         _check_sku(event.sku)
-        if self._strict and type(event) not in INTRODUCING_EVENTS:
+        if self._strict and type(event) not in INTRODUCING_EVENTS and event.sku.encode() not in self._items:
             raise NotYet(Reason.UNKNOWN_SKU, f"SKU {event.sku!r} is not known to the catalogue yet")
         return Stock(event.sku)
 
@@ -220,6 +247,22 @@ class StockAgent:
             outcome = fold.APPLIED
         else:
             outcome = fold.SUPERSEDED
+        self._writing.outcomes[record.topic(), outcome] += 1
+
+    def _apply_item(self, record: Record) -> None:
+        data = record.value()
+        described = codec.read_item_described(record.topic(), data)
+        assert data is not None, "read_item_described refuses null values"
+        key = self._checked_key(record, described.sku)
+        if self._refusals.forward(record, key):
+            return
+        _check_sku(described.sku)
+        catalogue.check(described, self._writing.batch.now)
+        verdict = self._verdict(record, described.source_id, described.event_id, data)
+        if verdict is Verdict.DUPLICATE:
+            outcome = fold.DUPLICATE
+        else:
+            outcome = self._item_desk.apply(record.partition(), key, described)
         self._writing.outcomes[record.topic(), outcome] += 1
 
     def _mark_all(self, partition: int) -> None:

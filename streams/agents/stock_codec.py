@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas import RECORDS, schema_id, versions
 from streams import topology
+from streams.domain.catalogue import AttributeOrigin, BundleComponent, Item, ItemDescribed, ItemUnit
 from streams.domain.counts import CountInForce
 from streams.domain.errors import GiveUp, Reason
 from streams.domain.events import STOCK_EVENTS, StockCounted, StockEvent
@@ -53,6 +54,13 @@ _read_policy = record_readers(
     LocationGroup=LocationGroup,
     LocationSources=LocationSources,
 )
+_read_item_described = record_readers(
+    "ItemDescribed", ItemDescribed, ItemUnit=ItemUnit, BundleComponent=BundleComponent
+)
+decode_item: Callable[[bytes], Item] = record_readers(
+    "Item", Item, ItemUnit=ItemUnit, BundleComponent=BundleComponent, AttributeOrigin=AttributeOrigin
+)
+_write_item = writer_of("Item")
 _LEVEL = header(schema_id("StockLevel"))
 decode_level: Callable[[bytes], Stock] = record_readers(
     "StockLevel",
@@ -131,6 +139,21 @@ def read_policy(topic: str, data: bytes | None) -> StockPolicySet:
     except (ValueError, IndexError) as error:
         raise GiveUp(Reason.UNDECODABLE, decode_failure(data, error)) from None
     return policy
+
+
+def read_item_described(topic: str, data: bytes | None) -> ItemDescribed:
+    """Return a description of an item; raises GiveUp like read_event."""
+    known_header(topic, data)
+    try:
+        described: ItemDescribed = _read_item_described(data)  # type: ignore[arg-type] # known_header refuses None.
+    except (ValueError, IndexError) as error:
+        raise GiveUp(Reason.UNDECODABLE, decode_failure(data, error)) from None
+    return described
+
+
+def encode_item(item: Item) -> bytes:
+    """Return a stock-items-in-force value."""
+    return _write_item(*item)
 
 
 def known_header(topic: str, data: bytes | None) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from schemas import wire
 from streams import topology
 from streams.agents.stock import StockAgent
+from streams.domain.catalogue import ItemDescribed
 from streams.domain.events import StockCounted, StockEvent
 from streams.domain.policy import StockPolicySet
 from streams.engine.batch import Batch
@@ -18,6 +19,8 @@ from streams.engine.partitioner import partition_for
 from streams.engine.seen import SeenCodec, SeenEvents
 from streams.settings import Settings
 from tests.domain.shop import NOW
+
+Input = StockEvent | StockCounted | StockPolicySet | ItemDescribed
 
 PARTITIONS = 4
 SEEN_CODEC = SeenCodec()
@@ -108,7 +111,7 @@ class Stockroom:
             elif record.topic == self.seen.topic:
                 assert record.value is not None
                 self.seen.restore(record.partition, record.value, NOW)
-            elif record.topic == topology.POLICIES_IN_FORCE.name:
+            elif record.topic in self.agent.global_topics:
                 self.agent.take_global(as_record(record))
 
     def record(
@@ -125,18 +128,13 @@ class Stockroom:
         self._offset += 1
         return MemoryRecord((topic, partition, self._offset), key, value, headers, NOW)
 
-    def record_of(self, event: StockEvent | StockCounted | StockPolicySet, **options: Any) -> MemoryRecord:
+    def record_of(self, event: Input, **options: Any) -> MemoryRecord:
         """The input record of an event or policy."""
         name = type(event).__name__
         value = wire.encode(name, as_fields(event))
         return self.record(topology.EVENT_TOPICS[name].name, event.sku.encode(), value, **options)
 
-    def take(
-        self,
-        *inputs: StockEvent | StockCounted | StockPolicySet | MemoryRecord,
-        now: int = NOW,
-        commits: bool = True,
-    ) -> Harvest:
+    def take(self, *inputs: Input | MemoryRecord, now: int = NOW, commits: bool = True) -> Harvest:
         """Apply one batch and return what it produced, tables and identities included."""
         records = [one if isinstance(one, MemoryRecord) else self.record_of(one) for one in inputs]
         producer = Producer()
@@ -163,9 +161,10 @@ class Stockroom:
         return self.take()
 
     def hear_globals(self, harvest: Harvest) -> None:
-        """Bring the policies of a batch round through the global topic."""
-        for record in harvest.of(topology.POLICIES_IN_FORCE.name):
-            self.agent.take_global(as_record(record))
+        """Bring what a batch wrote for all workers round through the global topics."""
+        for record in harvest:
+            if record.topic in self.agent.global_topics:
+                self.agent.take_global(as_record(record))
 
     def level(self, sku: str) -> dict[str, Any] | None:
         """A SKU's latest value on the table's topic."""
