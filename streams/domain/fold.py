@@ -9,7 +9,7 @@ leaves on_hand alone, whenever it arrives.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from streams.domain import lines
+from streams.domain import lines, orders
 from streams.domain.errors import Reason
 from streams.domain.events import (
     SELLABLE,
@@ -28,7 +28,8 @@ from streams.domain.events import (
     TransferShipped,
 )
 from streams.domain.lines import ORDER, OpenLine
-from streams.domain.stock import Level, Stock
+from streams.domain.orders import PLAIN_TERMS, Terms
+from streams.domain.stock import FutureSupply, Level, Stock, with_future
 
 APPLIED, DUPLICATE, REJECTED = "APPLIED", "DUPLICATE", "REJECTED"
 LATE, SUPERSEDED, NOT_TRUSTED = "LATE", "SUPERSEDED", "NOT_TRUSTED"
@@ -102,21 +103,27 @@ RESERVED_SIGNS: dict[type[StockEvent], int] = {OrderPlaced: 1, OrderShipped: -1,
 
 
 def apply(
-    stock: Stock, event: StockEvent, line: OpenLine | None = None, *, net_of_orders: bool = False
+    stock: Stock,
+    event: StockEvent,
+    line: OpenLine | None = None,
+    terms: Terms = PLAIN_TERMS,
+    *,
+    net_of_orders: bool = False,
 ) -> Outcome:
     """
     Fold one event into a SKU's stock.
 
     Pure: the same arguments give the same outcome. line is the open line that the event belongs to, empty when it
-    is new, and None for an event without one. net_of_orders says that the location's last count had subtracted
-    open orders; it matters to orders that happened before it only.
+    is new, and None for an event without one. terms are those on which orders are promised. net_of_orders says
+    that the location's last count had subtracted open orders; it matters to orders that happened before it only.
     """
     before = stock.level(event.location_id)
     on_hand, unsellable = _GOODS[type(event)](event)
     outcome = APPLIED
     if event.occurred_at <= before[7]:
         on_hand, outcome = _covered(event, on_hand, net_of_orders)
-    if type(event) is OrderPlaced and before.available + on_hand < event.quantity:
+    counted = None if line is None else lines.after(line, event, terms.today)
+    if type(event) is OrderPlaced and not _may_promise(stock, event, (line, counted), terms, on_hand):
         return Outcome(stock, line, before, before, REJECTED, Reason.INSUFFICIENT_STOCK)
     level = Level(
         before[0],
@@ -129,13 +136,14 @@ def apply(
         before[7],
     )
     locations = with_level(stock.locations, level)
-    if line is not None:
-        line, locations = _count_in(line, event, locations)
     sku, version, _, availability, occurred_at, updated_at, future, promises, standing = stock
+    if line is not None and counted is not None:
+        locations = _with_line(locations, line, counted)
+        future = _future_with_line(future, line, counted)
     latest = max(occurred_at, event.occurred_at)
     changed = Stock(sku, version + 1, locations, availability, latest, updated_at, future, promises, standing)
     after = level if line is None else changed.level(level.location_id)
-    return Outcome(changed, line, before, after, outcome)
+    return Outcome(changed, counted, before, after, outcome)
 
 
 def _covered(event: StockEvent, on_hand: int, net_of_orders: bool) -> tuple[int, str]:  # noqa: FBT001 - private.
@@ -148,18 +156,52 @@ def _covered(event: StockEvent, on_hand: int, net_of_orders: bool) -> tuple[int,
     return change, LATE if on_hand or change else APPLIED
 
 
-def _count_in(
-    line: OpenLine, event: StockEvent, locations: tuple[Level, ...]
-) -> tuple[OpenLine, tuple[Level, ...]]:
-    """Count an event into its line, and the line's change into reserved or incoming."""
-    counted = lines.after(line, event)
-    change = counted.open - line.open
+def deliver_now(stock: Stock, line: OpenLine) -> Outcome:
+    """Reserve an order's units: the day that they were demanded for has come (semantics 10)."""
+    now = line._replace(deliver_at=None)
+    before = stock.level(line.location_id)
+    changed = stock._replace(
+        version=stock.version + 1,
+        locations=_with_line(stock.locations, line, now),
+        future=_future_with_line(stock.future, line, now),
+    )
+    return Outcome(changed, now, before, changed.level(line.location_id))
+
+
+def _may_promise(
+    stock: Stock,
+    event: StockEvent,
+    line: tuple[OpenLine | None, OpenLine | None],
+    terms: Terms,
+    more_on_hand: int,
+) -> bool:
+    """Return True when an order is covered; line is as it was and would be, more_on_hand what the order itself adds."""
+    if more_on_hand:
+        terms = terms._replace(backorder_limit=terms.backorder_limit + more_on_hand)
+    was, would_be = line
+    if was is None or would_be is None:
+        return event.quantity <= stock.level(event.location_id).available + terms.backorder_limit
+    return orders.is_covered(stock, was, would_be, terms)
+
+
+def _with_line(locations: tuple[Level, ...], line: OpenLine, counted: OpenLine) -> tuple[Level, ...]:
+    """Count a line's change into reserved or incoming at its location."""
     level = Stock("", locations=locations).level(line.location_id)
     if line.kind == ORDER:
-        level = level._replace(reserved=level.reserved + change)
+        level = level._replace(reserved=level.reserved + counted.reserved - line.reserved)
     else:
-        level = level._replace(incoming=level.incoming + change)
-    return counted, with_level(locations, level)
+        level = level._replace(incoming=level.incoming + counted.open - line.open)
+    return with_level(locations, level)
+
+
+def _future_with_line(
+    future: tuple[FutureSupply, ...], line: OpenLine, counted: OpenLine
+) -> tuple[FutureSupply, ...]:
+    """Take a line out of its day and count it into the one that it has now."""
+    was, is_now = line.future, counted.future
+    if was is not None:
+        future = with_future(future, was._replace(incoming=-was.incoming, demand=-was.demand))
+    return future if is_now is None else with_future(future, is_now)
 
 
 def with_level(locations: tuple[Level, ...], level: Level) -> tuple[Level, ...]:

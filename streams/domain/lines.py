@@ -7,6 +7,7 @@ and every order of arrival gives the same figures.
 
 from typing import NamedTuple
 
+from streams.domain.days import day_of
 from streams.domain.events import (
     GoodsReceived,
     InboundAnnounced,
@@ -18,6 +19,7 @@ from streams.domain.events import (
     TransferReceived,
     TransferShipped,
 )
+from streams.domain.stock import FutureSupply
 
 ORDER, INBOUND, TRANSFER = "ORDER", "INBOUND", "TRANSFER"
 
@@ -55,7 +57,7 @@ class OpenLine(NamedTuple):
 
     @property
     def open(self) -> int:
-        """Units that the line still adds to reserved or incoming."""
+        """Units that the line still adds to reserved, incoming or the future."""
         return max(0, self.opened - self.fulfilled - self.cancelled)
 
     @property
@@ -67,6 +69,30 @@ class OpenLine(NamedTuple):
     def settled(self) -> bool:
         """True when nothing can come of the line any more and it may be forgotten."""
         return self.opened == self.fulfilled + self.cancelled
+
+    @property
+    def is_unopened(self) -> bool:
+        """True while the order, announcement or shipment that opens the line has not arrived."""
+        return self.opened_at is None
+
+    @property
+    def missing(self) -> int:
+        """Units closed beyond what was opened, whether or not the opening is still to come."""
+        return max(0, self.fulfilled + self.cancelled - self.opened)
+
+    @property
+    def reserved(self) -> int:
+        """Units that an order adds to reserved: none of one for a later day."""
+        return self.open if self.kind == ORDER and self.deliver_at is None else 0
+
+    @property
+    def future(self) -> FutureSupply | None:
+        """What the line adds to the future; None when it says nothing of a day."""
+        if self.deliver_at is not None:
+            return FutureSupply(self.location_id, day_of(self.deliver_at), demand=self.open)
+        if self.eta is not None:
+            return FutureSupply(self.location_id, day_of(self.eta), incoming=self.open)
+        return None
 
 
 def line_of(event: StockEvent) -> OpenLine | None:
@@ -85,24 +111,37 @@ def line_of(event: StockEvent) -> OpenLine | None:
     return None
 
 
-def _opened(line: OpenLine, event: OrderPlaced | TransferShipped | InboundAnnounced) -> OpenLine:
-    """Return the line opened further; the latest opening tells when, whichever arrives last."""
-    eta = event.eta if isinstance(event, InboundAnnounced) else None
-    opened_at, eta = max((event.occurred_at, eta), (line.opened_at or 0, line.eta), key=_openings_order)
-    return line._replace(opened=line.opened + event.quantity, opened_at=opened_at, eta=eta)
+def _opened(line: OpenLine, event: OrderPlaced | TransferShipped | InboundAnnounced, today: int) -> OpenLine:
+    """
+    Return the line opened further; the latest opening tells the day of all of it, whichever arrives last.
+
+    An order's day that is not in the future any more counts as none: its units are reserved.
+    """
+    eta = None if isinstance(event, OrderPlaced) else event.eta
+    deliver_at = event.deliver_at if isinstance(event, OrderPlaced) else None
+    opened_at, eta, deliver_at = max(
+        (event.occurred_at, eta, deliver_at), (line.opened_at or 0, line.eta, line.deliver_at), key=_age
+    )
+    if deliver_at is not None and day_of(deliver_at) <= today:
+        deliver_at = None
+    told = line.overdue_told and eta == line.eta
+    opened = line.opened + event.quantity
+    return line._replace(
+        opened=opened, opened_at=opened_at, eta=eta, deliver_at=deliver_at, overdue_told=told
+    )
 
 
-def _openings_order(opening: tuple[int, int | None]) -> tuple[int, int]:
-    opened_at, eta = opening
-    return opened_at, eta or 0
+def _age(opening: tuple[int, int | None, int | None]) -> tuple[int, int, int]:
+    opened_at, eta, deliver_at = opening
+    return opened_at, eta or 0, deliver_at or 0
 
 
-def after(line: OpenLine, event: StockEvent) -> OpenLine:
-    """Return the line with an event counted in."""
+def after(line: OpenLine, event: StockEvent, today: int = 0) -> OpenLine:
+    """Return the line with an event counted in; today is the UTC day, for orders of a later one."""
     quantity = event.quantity
     match event:
         case OrderPlaced() | TransferShipped() | InboundAnnounced():
-            return _opened(line, event)
+            return _opened(line, event, today)
         case OrderShipped() | GoodsReceived() | TransferReceived():
             return line._replace(fulfilled=line.fulfilled + quantity)
         case OrderCancelled() | InboundCancelled():

@@ -77,3 +77,14 @@ class Stock(NamedTuple):
             if level[0] == location_id:
                 return level
         return Level(location_id)
+
+
+def with_future(future: tuple[FutureSupply, ...], change: FutureSupply) -> tuple[FutureSupply, ...]:
+    """Return the future with a change added to its location and day; what comes to nothing is left out."""
+    place = change[:2]
+    for index, entry in enumerate(future):
+        if entry[:2] == place:
+            incoming, demand = entry.incoming + change.incoming, entry.demand + change.demand
+            kept = (FutureSupply(*place, incoming, demand),) if incoming or demand else ()
+            return (*future[:index], *kept, *future[index + 1 :])
+    return tuple(sorted((*future, change))) if change.incoming or change.demand else future

@@ -6,6 +6,9 @@ from streams.domain.events import StockAdjusted, StockCounted, StockEvent, Trans
 MILLISECONDS_PER_HOUR = 3_600_000
 FUTURE_TOLERANCE_MILLISECONDS = 5 * 60_000  # Semantics 7: clocks differ, but not by more than 5 minutes.
 EARLIEST_MILLISECONDS = 946_684_800_000  # 2000-01-01: no stock event of a living system is older.
+LATEST_AHEAD_MILLISECONDS = (
+    731 * 24 * MILLISECONDS_PER_HOUR
+)  # Two years: nobody plans a delivery further ahead.
 MAXIMUM_QUANTITY = 1_000_000_000  # No event moves more units; a larger figure is a mistaken barcode.
 MAXIMUM_ID_CHARACTERS = 512  # Room for a URI; anything longer is not an identifier.
 
@@ -93,13 +96,24 @@ def _is_correction(event: StockEvent | StockCounted) -> bool:
     )
 
 
+_DAYS = frozenset({"eta", "deliver_at"})
+
+
+def _check_day(name: str, value: int, occurred_at: int) -> None:
+    """Check when something is to happen; bounded, so that a SKU's future stays a list of few days."""
+    if value < EARLIEST_MILLISECONDS:
+        raise GiveUp(Reason.INVALID_TIME, f"{name} {value} lies before the year 2000")
+    if value > occurred_at + LATEST_AHEAD_MILLISECONDS:
+        raise GiveUp(Reason.INVALID_TIME, f"{name} {value} lies more than two years after occurred_at")
+
+
 def _check_references(event: StockEvent | StockCounted) -> None:
     """Check what a record names beyond the envelope: orders, inbound lines, transfers and other locations."""
     for name, value in zip(event._fields[_ENVELOPE_FIELDS:], event[_ENVELOPE_FIELDS:], strict=True):
         if isinstance(value, str) and not 0 < len(value) <= MAXIMUM_ID_CHARACTERS:
             raise GiveUp(Reason.INVALID_IDENTITY, f"{name} has {len(value)} characters")
-        if name == "eta" and isinstance(value, int) and value < EARLIEST_MILLISECONDS:
-            raise GiveUp(Reason.INVALID_TIME, f"eta {value} lies before the year 2000")
+        if name in _DAYS and isinstance(value, int):
+            _check_day(name, value, event.occurred_at)
     other = getattr(event, "to_location_id", None) or getattr(event, "from_location_id", None)
     if isinstance(event, TransferShipped | TransferReceived) and other == event.location_id:
         raise GiveUp(Reason.INVALID_IDENTITY, f"a transfer leads from {other} to itself")

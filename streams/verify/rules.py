@@ -6,6 +6,7 @@ from unicodedata import category, normalize
 from streams.verify.decoding import Undecodable, decode, record_of
 
 YEAR_2000_MS = 946_684_800_000
+TWO_YEARS_MS = 731 * 86_400_000
 FUTURE_TOLERANCE_MS = 5 * 60 * 1000
 QUANTITY_MAXIMUM = 1_000_000_000
 STALENESS_MINIMUM_SECONDS = 10
@@ -76,7 +77,8 @@ def _examine_event(record: str, value: dict[str, Any], problems: set[str]) -> No
             problems.add("INVALID_IDENTITY")
     if value["location_id"] in {value.get("to_location_id"), value.get("from_location_id")}:
         problems.add("INVALID_IDENTITY")
-    if (eta := value.get("eta")) is not None and eta < YEAR_2000_MS:
+    days = [value.get(name) for name in ("eta", "deliver_at")]
+    if any(at is not None and not YEAR_2000_MS <= at <= value["occurred_at"] + TWO_YEARS_MS for at in days):
         problems.add("INVALID_TIME")
 
 

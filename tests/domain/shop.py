@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from streams.domain import fold, lines
 from streams.domain.events import STOCK_EVENTS, OrderPlaced, StockAdjusted, StockCounted, StockEvent
 from streams.domain.lines import OpenLine
+from streams.domain.orders import PLAIN_TERMS, Terms
 from streams.domain.stock import Level, Stock
 
 SKU = "SKU-1"
@@ -100,11 +101,14 @@ class Shelf:
     outcomes are in order of arrival; refused orders are among them.
     """
 
-    def __init__(self, stock: Stock | None = None, *, forget_settled: bool = True) -> None:
+    def __init__(
+        self, stock: Stock | None = None, *, forget_settled: bool = True, terms: Terms = PLAIN_TERMS
+    ) -> None:
         self.stock = Stock(SKU) if stock is None else stock
         self.lines: dict[LineKey, OpenLine] = {}
         self.outcomes: list[tuple[StockEvent, fold.Outcome]] = []
         self._forget_settled = forget_settled
+        self._terms = terms
         self._seen: set[tuple[str, str]] = set()
 
     def take(self, *events: StockEvent) -> Shelf:
@@ -118,7 +122,7 @@ class Shelf:
     def _fold(self, event: StockEvent) -> None:
         empty = lines.line_of(event)
         line = None if empty is None else self.lines.get(line_key(empty), empty)
-        outcome = fold.apply(self.stock, event, line)
+        outcome = fold.apply(self.stock, event, line, self._terms)
         self.outcomes.append((event, outcome))
         self.stock = outcome.stock
         if outcome.outcome == fold.APPLIED and outcome.line is not None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 
 from streams.domain import fold, lines
+from streams.domain.days import day_of
 from streams.domain.errors import Reason
 from streams.domain.events import (
     STOCK_EVENTS,
@@ -28,8 +29,8 @@ from streams.domain.events import (
 )
 from streams.domain.fold import APPLIED, REJECTED
 from streams.domain.lines import OpenLine
-from streams.domain.stock import Level, Stock
-from tests.domain.shop import LOCATIONS, NOW, SKU, Shelf, any_event, full_stock, histories, make
+from streams.domain.stock import FutureSupply, Level, Stock
+from tests.domain.shop import DAY_MS, LOCATIONS, NOW, SKU, Shelf, any_event, full_stock, histories, make
 
 START = Level("store", on_hand=10, unsellable=1, reserved=4, held=1, safety_stock=2, incoming=6)
 ORDER = OpenLine("ORDER", "order-1", "store", opened=4, opened_at=NOW)
@@ -86,7 +87,10 @@ def test_event_changes_exactly_what_the_table_says(
     outcome = fold.apply(Stock(SKU, 7, (START,), (), NOW, NOW), event, line)
     expected = START._replace(**changes)
     assert outcome.outcome == APPLIED
-    assert outcome.stock == Stock(SKU, 8, (expected,), (), NOW, NOW)
+    # Of these events only the announcement names a day; it is the day of all that its line still expects.
+    announced = FutureSupply("store", day_of(NOW + DAY_MS), incoming=9)
+    future = (announced,) if type(event) is InboundAnnounced else ()
+    assert outcome.stock == Stock(SKU, 8, (expected,), (), NOW, NOW, future)
     assert (outcome.before, outcome.after) == (START, expected)
 
 

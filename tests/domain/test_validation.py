@@ -22,7 +22,7 @@ from streams.domain.events import (
     TransferReceived,
     TransferShipped,
 )
-from tests.domain.shop import NOW, make
+from tests.domain.shop import DAY_MS, NOW, make
 
 YEAR_2000 = 946_684_800_000
 MILLIARD = 1_000_000_000
@@ -44,7 +44,7 @@ def test_limits_themselves_pass(kind: type[StockEvent]) -> None:
     for fields in (
         {"quantity": 1},
         {"quantity": MILLIARD},
-        {"occurred_at": YEAR_2000},
+        {"occurred_at": YEAR_2000, "eta": YEAR_2000, "deliver_at": YEAR_2000},
         {"occurred_at": NOW + 300_000},
         {"event_id": "x" * 500, "source_id": "s", "location_id": "l" * 11},
         {"channel_id": "c" * 400},
@@ -125,6 +125,15 @@ def test_nothing_is_expected_before_the_year_2000() -> None:
     """An eta may be far ahead or overdue, not absurd."""
     validation.check(make(InboundAnnounced, eta=YEAR_2000), NOW)
     assert refusal(make(InboundAnnounced, eta=YEAR_2000 - 1)).reason is Reason.INVALID_TIME
+    in_two_years = NOW + 731 * DAY_MS
+    days: list[tuple[type[StockEvent], str]] = [
+        (InboundAnnounced, "eta"),
+        (TransferShipped, "eta"),
+        (OrderPlaced, "deliver_at"),
+    ]
+    for kind, name in days:
+        validation.check(make(kind, **{name: in_two_years}), NOW)
+        assert refusal(make(kind, **{name: in_two_years + 1})).reason is Reason.INVALID_TIME
 
 
 def test_late_is_older_than_the_horizon() -> None:
