@@ -19,10 +19,10 @@ from connectors.body import Part, Untranslatable, body_of, part_of, shortened
 from connectors.orders import Order
 from streams.domain import validation
 from streams.domain.errors import EventRefused
-from streams.domain.events import STOCK_EVENTS
+from streams.domain.events import STOCK_EVENTS, StockCounted
 from streams.domain.sku import InvalidSku, normalise_sku
 
-_EVENTS = {event.__name__: event for event in STOCK_EVENTS}
+_EVENTS = {event.__name__: event for event in (*STOCK_EVENTS, StockCounted)}
 
 NOT_STOCK = "says nothing of stock"
 BELOW_ZERO = "a figure below zero counts nothing that is there"
@@ -144,7 +144,7 @@ class Account:
             "channel_id": self.channel_id,
             "quantity": quantity,
             "occurred_at": occurred_at,
-            **_defaults(record),
+            **_DEFAULTS[record],
             **more,
         }
         _check(record, value, where)
@@ -251,32 +251,20 @@ def translator(
     return translate
 
 
-def _defaults(record: str) -> dict[str, Any]:
-    """Return the fields beyond the envelope that a record's schema has a default for."""
-    return _DEFAULTS.get(record, {})
-
-
 def _check(record: str, value: dict[str, Any], where: str) -> None:
-    if record not in _EVENTS:
-        _check_count(value, where)
-        return
-    event = _EVENTS[record]
+    """Raise Untranslatable for what the stock agent would refuse for ever."""
+    kind = _EVENTS[record]
+    event = kind(**{name: value[name] for name in kind._fields})
     try:
-        validation.check(event(**{name: value[name] for name in event._fields}), value["occurred_at"])
+        validation.check(event, event.occurred_at)
+        if isinstance(event, StockCounted):
+            validation.check_count(event, max(event.occurred_at, event.as_of))
     except EventRefused as error:
         raise Untranslatable(where, shortened(error.message)) from None
 
 
-def _check_count(value: dict[str, Any], where: str) -> None:
-    """Raise Untranslatable for a count with an impossible quantity or ids that are too long."""
-    if not 0 <= value["quantity"] <= validation.MAXIMUM_QUANTITY:
-        raise Untranslatable(where, f"quantity is not between 0 and {validation.MAXIMUM_QUANTITY}")
-    ids = (value["event_id"], value["source_id"], value["location_id"], value["channel_id"] or "")
-    if sum(map(len, ids)) > validation.MAXIMUM_ID_CHARACTERS or not all(ids[:3]):
-        raise Untranslatable(where, "ids are empty or too long")
-
-
 _ENVELOPE = ("event_id", "source_id", "sku", "location_id", "channel_id", "quantity", "occurred_at")
+# Fields beyond the envelope that a record's schema has a default for.
 _DEFAULTS = {
     record: {
         field_["name"]: field_["default"]
