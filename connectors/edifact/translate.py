@@ -9,9 +9,10 @@ file again is the same events.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from connectors import edi, sums
+from connectors import edi
 from connectors.body import Untranslatable
 from connectors.edifact.segments import Message, Segment, read
+from connectors.sums import Sums
 from connectors.translation import Account, Event, Gathering, Translation
 
 ORIGINALS = frozenset({"9", "46", ""})  # Data element 1225: original, provisional, and not said.
@@ -86,15 +87,15 @@ class _Document:
         if line:
             yield line
 
-    def each(self, take: Callable[[str, list[Segment]], Iterable[Event]], *, summed: bool = False) -> None:
-        """Add what `take` makes of each line and its event id; what is wrong with one refuses that one."""
+    def each(self, take: Callable[[str, list[Segment]], Iterable[Event]], parts: Sums | None = None) -> None:
+        """Add what `take` makes of each line and its event id, added up in parts; a wrong line is refused alone."""
         events: list[Event] = []
         for ordinal, line in enumerate(self.lines(), start=1):
             try:
                 events.extend(take(f"{self.source.identity}:{ordinal}", line))
             except Untranslatable as refusal:
                 self.gathering.refusals.append(refusal)
-        self.gathering.events.extend(sums.summed(events) if summed else events)
+        self.gathering.events.extend(events if parts is None else parts.of(events))
 
     def goods(self, line: Sequence[Segment]) -> edi.Goods:
         """Return what a line is about: LIN's own number, then those of its PIA. Raises Untranslatable."""
@@ -205,27 +206,33 @@ def _inventory_report(document: _Document) -> None:
     if record is None:
         return
     as_of, location_id = document.moment(COUNTED_AT), document.location_id("WH", "GY", "ST")
+    parts = Sums()
 
     def take(event_id: str, line: list[Segment]) -> Iterator[Event]:
         found = next(_balances(document, line), None)
-        quantity = None if found is None else document.units(found)
-        if found is not None and quantity is not None:
+        if found is None:
+            return
+        sku, pack_size = document.goods(line)
+        with parts.line_of(sku):
+            quantity = document.units(found)
+            if quantity is None:
+                return
             place = _first(line, "LOC")
-            where = (
-                location_id if place is None else document.account.location_of(place.at(2), place.field(2))
-            )
-            sku, pack_size = document.goods(line)
             yield document.account.counted(
                 event_id,
                 sku=sku,
-                location_id=where,
+                location_id=(
+                    location_id
+                    if place is None
+                    else document.account.location_of(place.at(2), place.field(2))
+                ),
                 quantity=quantity * pack_size,
                 as_of=as_of,
                 basis="PHYSICAL",
                 where=found.field(1, 2),
             )
 
-    document.each(take, summed=True)
+    document.each(take, parts)
 
 
 def _balances(document: _Document, line: Sequence[Segment]) -> Iterator[Segment]:

@@ -8,13 +8,14 @@ it becomes the opposite movement, with an id and a name of its own (semantics 7)
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from connectors.body import Part, Untranslatable
 from connectors.epcis import identifiers
 from connectors.epcis.corrections import compensation
 from connectors.epcis.document import TRANSFORMATION, Amount, EpcisEvent, Goods, event_of, events_of
-from connectors.sums import summed
+from connectors.sums import Sums
 from connectors.translation import Account, Event, Gathering, Translation, translator
 
 COUNTED_UNITS = frozenset({None, "C62", "EA", "H87", "NAR", "PCE"})
@@ -149,7 +150,8 @@ def _rule(event: EpcisEvent) -> _Rule | None:
 def _each(context: _Context, goods: Goods, rule: _Rule) -> None:
     """Add the events of each GTIN, or its compensation; what is wrong with one refuses that one."""
     events: list[Event] = []
-    for line in _lines(context, goods):
+    parts = Sums()
+    for line in _lines(context, goods, parts):
         try:
             found = list(rule(context, line))
             if context.event.is_error:
@@ -157,7 +159,7 @@ def _each(context: _Context, goods: Goods, rule: _Rule) -> None:
             events.extend(found)
         except Untranslatable as refusal:
             context.gathering.refusals.append(refusal)
-    context.gathering.events.extend(summed(events) if rule is _counted else events)
+    context.gathering.events.extend(parts.of(events) if rule is _counted else events)
 
 
 def _undone(context: _Context, event: Event, line: _Line) -> list[Event]:
@@ -172,16 +174,16 @@ def _undone(context: _Context, event: Event, line: _Line) -> list[Event]:
     ]
 
 
-def _lines(context: _Context, goods: Goods) -> list[_Line]:
+def _lines(context: _Context, goods: Goods, parts: Sums) -> list[_Line]:
     """Return the units of each GTIN, in the order in which they are first named."""
     lines: dict[str, _Line] = {}
-    for where, gtin, units in _units(context, goods):
+    for where, gtin, units in _units(context, goods, parts):
         earlier = lines.get(gtin, _Line(gtin, 0, where))
         lines[gtin] = earlier._replace(units=earlier.units + units)
     return list(lines.values())
 
 
-def _units(context: _Context, goods: Goods) -> Iterator[tuple[str, str, int]]:
+def _units(context: _Context, goods: Goods, parts: Sums) -> Iterator[tuple[str, str, int]]:
     """Yield place, GTIN and units of what is countable; an EPC that is listed twice is one thing."""
     counting = context.event.biz_step in COUNTING
     things: dict[str, str] = {}
@@ -193,12 +195,17 @@ def _units(context: _Context, goods: Goods) -> Iterator[tuple[str, str, int]]:
             yield where, gtin, 1
     for amount in goods.amounts:
         where = amount.part.where("epcClass")
+        gtin = _gtin(context, amount.uri, where)
+        if gtin is None:
+            continue
         try:
-            gtin, units = _gtin(context, amount.uri, where), _quantity(context, amount)
+            units = _quantity(context, amount)
         except Untranslatable as refusal:
             context.gathering.refusals.append(refusal)
+            with suppress(Untranslatable):  # A product that nobody knows has no sum to be wrong.
+                parts.incomplete.add(identifiers.goods(context.account, gtin, where).sku)
             continue
-        if gtin is not None and units is not None and (units or counting):
+        if units is not None and (units or counting):
             yield where, gtin, units
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from connectors import edi, sums
+from connectors import edi
 from connectors.body import Untranslatable
+from connectors.sums import Sums
 from connectors.translation import Account, Event, Gathering, Translation
 from connectors.x12.segments import Segment, TransactionSet, read
 
@@ -93,17 +94,16 @@ class _Set:
         self,
         lines: Iterable[list[Segment]],
         take: Callable[[int, list[Segment]], Iterable[Event]],
-        *,
-        summed: bool = False,
+        parts: Sums | None = None,
     ) -> None:
-        """Add what `take` makes of each line and its ordinal; what is wrong with one refuses that one."""
+        """Add what `take` makes of each line and its ordinal, added up in parts; a wrong line is refused alone."""
         events: list[Event] = []
         for ordinal, line in enumerate(lines, start=1):
             try:
                 events.extend(take(ordinal, line))
             except Untranslatable as refusal:
                 self.gathering.refusals.append(refusal)
-        self.gathering.events.extend(sums.summed(events) if summed else events)
+        self.gathering.events.extend(events if parts is None else parts.of(events))
 
     def lines(self, tag: str) -> Iterator[list[Segment]]:
         """Yield the loops that begin with a tag, up to the next."""
@@ -117,11 +117,14 @@ class _Set:
         if line:
             yield line
 
-    def counted(self, segment: Segment, quantity: int, unit: str) -> int:
-        """Return a quantity in what the line counts; 0, with the reason noted, for what moves no stock."""
+    def is_counted(self, unit: str) -> bool:
+        """Tell whether a unit counts, with the reason noted if it measures."""
         if unit in edi.MEASURED:
             self.gathering.ignore(f"measured in {unit}, not counted in units")
-            return 0
+        return unit not in edi.MEASURED
+
+    def units(self, segment: Segment, quantity: int) -> int:
+        """Return a quantity; nothing at all is noted as such. Raises Untranslatable."""
         units = edi.units(segment.at(quantity), segment.field(quantity))
         if not units:
             self.gathering.ignore("lines of quantity 0")
@@ -172,7 +175,7 @@ def _inventory_advice(document: _Set) -> None:
     begin = document.header("BIA")
     effective = document.first("DTM", ("007",))
     as_of = document.moment(begin, 4, 5) if effective is None else document.moment(effective, 2, 3, 4)
-    location_id = document.location_id("WH", "ST", "SF")
+    location_id, parts = document.location_id("WH", "ST", "SF"), Sums()
 
     def take(ordinal: int, line: list[Segment]) -> Iterator[Event]:
         quantities = {segment.at(1): index for index, segment in enumerate(line) if segment.tag == "QTY"}
@@ -184,22 +187,21 @@ def _inventory_advice(document: _Set) -> None:
         if kind is None:
             return
         segment = line[quantities[kind]]
-        unit = _unit_after(line, quantities[kind])
-        if unit in edi.MEASURED:
-            document.gathering.ignore(f"measured in {unit}, not counted in units")
+        if not document.is_counted(_unit_after(line, quantities[kind])):
             return
         sku, pack_size = edi.goods(document.account, _paired(line[0], 2), line[0].field(3))
-        yield document.account.counted(
-            document.event_id(ordinal),
-            sku=sku,
-            location_id=location_id,
-            quantity=edi.units(segment.at(2), segment.field(2)) * pack_size,
-            as_of=as_of,
-            basis="PHYSICAL" if kind in ON_HAND else "NET_OF_ORDERS",
-            where=segment.field(2),
-        )
+        with parts.line_of(sku):
+            yield document.account.counted(
+                document.event_id(ordinal),
+                sku=sku,
+                location_id=location_id,
+                quantity=edi.units(segment.at(2), segment.field(2)) * pack_size,
+                as_of=as_of,
+                basis="PHYSICAL" if kind in ON_HAND else "NET_OF_ORDERS",
+                where=segment.field(2),
+            )
 
-    document.each(document.lines("LIN"), take, summed=True)
+    document.each(document.lines("LIN"), take, parts)
 
 
 def _ship_notice(document: _Set) -> None:
@@ -224,7 +226,7 @@ def _ship_notice(document: _Set) -> None:
         shipped = next((segment for segment in line if segment.tag == "SN1"), None)
         if item is None or shipped is None:
             return
-        quantity = document.counted(shipped, 2, shipped.at(3))
+        quantity = document.units(shipped, 2) if document.is_counted(shipped.at(3)) else 0
         if quantity:
             sku, pack_size = edi.goods(document.account, _paired(item, 2), item.field(3))
             yield document.account.event(
@@ -265,7 +267,7 @@ def _warehouse_order(document: _Set) -> None:
         places=_Places("W01", quantity=1, unit=2, code=3, pairs=4),
         occurred_at=document.prepared,
         order_id=document.account.order_id(edi.identifier(begin.at(2), begin.field(2))),
-        summed=True,
+        parts=Sums(),
     )
 
 
@@ -316,30 +318,33 @@ def _movements(
     roles: tuple[str, ...],
     places: _Places,
     occurred_at: int,
-    summed: bool = False,
+    parts: Sums | None = None,
     **more: object,
 ) -> None:
-    """Add one event for each line segment; summed, one for each SKU, under the id of its first line."""
+    """Add one event for each line segment; with parts, one for each SKU."""
     location_id = document.location_id(*roles)
 
     def take(ordinal: int, line: list[Segment]) -> Iterator[Event]:
         item = line[0]
-        quantity = document.counted(item, places.quantity, item.at(places.unit))
-        if quantity:
-            codes = [code for code in (item.at(places.code), *_paired(item, places.pairs)) if code]
-            sku, pack_size = edi.goods(document.account, codes, item.field(places.code))
-            yield document.account.event(
-                record,
-                document.event_id(ordinal),
-                sku=sku,
-                location_id=location_id,
-                quantity=quantity * pack_size,
-                occurred_at=occurred_at,
-                where=item.field(places.quantity),
-                **more,
-            )
+        if not document.is_counted(item.at(places.unit)):
+            return
+        codes = [code for code in (item.at(places.code), *_paired(item, places.pairs)) if code]
+        sku, pack_size = edi.goods(document.account, codes, item.field(places.code))
+        with (parts or Sums()).line_of(sku):
+            quantity = document.units(item, places.quantity)
+            if quantity:
+                yield document.account.event(
+                    record,
+                    document.event_id(ordinal),
+                    sku=sku,
+                    location_id=location_id,
+                    quantity=quantity * pack_size,
+                    occurred_at=occurred_at,
+                    where=item.field(places.quantity),
+                    **more,
+                )
 
-    document.each(document.lines(places.tag), take, summed=summed)
+    document.each(document.lines(places.tag), take, parts)
 
 
 def _paired(segment: Segment, first: int) -> list[str]:

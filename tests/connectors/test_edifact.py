@@ -122,6 +122,13 @@ def test_lots_of_one_product_are_one_count() -> None:
     ]
 
 
+def test_a_count_of_which_a_line_is_refused_is_not_told() -> None:
+    """It would be too low; other products are counted."""
+    translation = translated("invrpt", ("LIN+5++AB-5:SA", "LIN+5++4012345678901:SRV"))
+    assert short(translation, "sku", "quantity") == [("StockCounted", "AB-2", 8), ("StockCounted", "AB-4", 0)]
+    assert len(translation.refusals) == 1
+
+
 @pytest.mark.parametrize("name", [name for name, _, _ in FILES])
 def test_the_same_file_again_is_the_same_events(name: str) -> None:
     """As bytes or text, with a byte order mark or other line ends."""

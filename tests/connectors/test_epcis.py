@@ -124,6 +124,20 @@ def test_a_count_of_cases_and_units_is_one_figure() -> None:
     ]
 
 
+def test_a_count_of_which_a_part_is_refused_says_nothing_of_its_product() -> None:
+    """Four units and half a case are not four; other products are counted."""
+    quantities = {UNIT: 4, CASE: 0.5, OTHER: 4}
+    amounts = [
+        {"epcClass": f"https://id.example.com/01/{gtin}", "quantity": units}
+        for gtin, units in quantities.items()
+    ]
+    translation = translated(10, quantityList=amounts)
+    assert told_without_ids(translation) == [("StockCounted", OTHER, "AB-2", "dc-north", 4)]
+    assert reasons(translation) == [
+        "epcisBody.eventList[0].quantityList[1].quantity: a number, not a whole number"
+    ]
+
+
 def test_shipping_without_an_order_or_a_place_of_ours_takes_goods_away() -> None:
     """They are gone, whoever has them."""
     elsewhere = [{"type": "location", "destination": "urn:epc:id:sgln:9521321.00001.0"}]

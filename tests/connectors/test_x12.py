@@ -78,6 +78,15 @@ def test_lots_of_one_product_are_one_count() -> None:
     assert len(translation.events) == 2
 
 
+def test_a_sum_of_which_a_line_is_refused_is_not_told() -> None:
+    """Neither as a count, which would be too low, nor as a promise, which would be half an order."""
+    counted = translated("846", ("LIN|5|VN|AB-5!\r\nQTY|17|0|EA", "LIN|5|VN|036000291452!\r\nQTY|17|many|EA"))
+    assert short(counted, "sku", "quantity") == [("StockCounted", "AB-2", 8)]
+    assert len(counted.refusals) == 1
+    ordered = translated("940", ("W01*2*CA", "W01*2.5*CA"))
+    assert (ordered.events, len(ordered.refusals)) == ((), 1)
+
+
 def test_ship_notice_announces_each_item() -> None:
     """Cases are counted in units, rope is measured and left out, half a unit is refused without hiding others."""
     translation = translated("856")
