@@ -1,0 +1,1 @@
+"""Standard Webhooks connector: events of any system that can sign an HTTP request."""
