@@ -22,7 +22,8 @@ from streams.domain.errors import EventRefused
 from streams.domain.events import STOCK_EVENTS, StockCounted
 from streams.domain.sku import InvalidSku, normalise_sku
 
-_EVENTS = {event.__name__: event for event in (*STOCK_EVENTS, StockCounted)}
+EVENTS = {event.__name__: event for event in (*STOCK_EVENTS, StockCounted)}
+"""The records that a channel can send, by name: what moves or sets stock."""
 
 NOT_STOCK = "says nothing of stock"
 BELOW_ZERO = "a figure below zero counts nothing that is there"
@@ -147,7 +148,7 @@ class Account:
             **_DEFAULTS[record],
             **more,
         }
-        _check(record, value, where)
+        check(record, value, where)
         return record, value
 
     def counted(
@@ -251,9 +252,9 @@ def translator(
     return translate
 
 
-def _check(record: str, value: dict[str, Any], where: str) -> None:
-    """Raise Untranslatable for what the stock agent would refuse for ever."""
-    kind = _EVENTS[record]
+def check(record: str, value: dict[str, Any], where: str) -> None:
+    """Raise Untranslatable for an event that the stock agent would refuse for ever, whenever it came."""
+    kind = EVENTS[record]
     event = kind(**{name: value[name] for name in kind._fields})
     try:
         validation.check(event, event.occurred_at)
@@ -271,5 +272,5 @@ _DEFAULTS = {
         for field_ in schemas.load(record)["fields"]
         if field_["name"] not in _ENVELOPE and "default" in field_
     }
-    for record in _EVENTS
+    for record in EVENTS
 }

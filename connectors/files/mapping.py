@@ -15,9 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 import schemas
 from connectors.protocols import SourceError
-from streams.domain.events import STOCK_EVENTS
+from connectors.translation import EVENTS
 
-RECORDS = tuple(event.__name__ for event in STOCK_EVENTS)
+RECORDS = tuple(EVENTS)
 """Records that a file can hold: events of stock, one a row. Policies are set, not replayed."""
 
 ORDINAL = "ordinal"
@@ -80,12 +80,25 @@ class Condition(_Table):
         return self
 
 
+PackSize = Annotated[
+    int, Field(ge=1, le=1_000_000)
+]  # No pallet holds more units; a larger figure is a mistake.
+
+
+class Units(_Table):
+    """How many units one of a row's unit of measure holds, by a column that names it, such as 12 for CASE."""
+
+    column: str
+    values: dict[str, PackSize] = Field(min_length=1)
+    default: PackSize | None = None
+
+
 class FieldRule(_Table):
     """
     Where one field of an event comes from: a column, a constant, or a template of columns.
 
     values translates what stands there, default replaces what is empty or has no translation. format and
-    time_zone are for times, sign for quantities.
+    time_zone are for times, sign and units for quantities: what stands there is multiplied by units.
     """
 
     column: str | None = None
@@ -95,6 +108,7 @@ class FieldRule(_Table):
     values: dict[str, str] | None = None
     default: str | None = None
     sign: Literal["keep", "negate", "absolute"] = "keep"
+    units: PackSize | Units | None = None
     format: str = "iso"
     time_zone: Zone = ZoneInfo("UTC")
 
@@ -171,6 +185,9 @@ class Mapping(_Table):
         given = self.fields | rule.fields
         for name in SET_ELSEWHERE & given.keys():
             raise ValueError(f"{where}.fields.{name}: set {name} at the top of the file instead")
+        for name, own in given.items():
+            if own.units is not None and name != "quantity":
+                raise ValueError(f"{where}.fields.{name}: units are for quantity only")
         for name, field in fields.items():
             if name not in given and name not in SET_ELSEWHERE and "default" not in field:
                 raise ValueError(f"{where}: {rule.record} needs a rule for {name}")
@@ -189,6 +206,7 @@ class Mapping(_Table):
         for event in self.events:
             for field in self.rules_of(event).values():
                 yield from [field.column] if field.column else PLACEHOLDER.findall(field.template or "")
+                yield from [field.units.column] if isinstance(field.units, Units) else []
 
 
 def schema_fields(record: str) -> dict[str, dict[str, Any]]:

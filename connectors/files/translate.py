@@ -3,18 +3,17 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connectors.body import Untranslatable
 from connectors.files import mapping as rules
+from connectors.translation import check
 from streams.domain import validation
-from streams.domain.errors import EventRefused
-from streams.domain.events import STOCK_EVENTS
 from streams.domain.sku import InvalidSku, normalise_sku
 
-EVENTS = {event.__name__: event for event in STOCK_EVENTS}
 NOT_TAKEN = "no rule of the mapping takes this row"
 EPOCH_UNITS = {"epoch-seconds": 1_000, "epoch-milliseconds": 1}  # In milliseconds.
 LATEST_MILLISECONDS = 253_402_300_799_999  # The end of the year 9999, the last that RFC 3339 can write.
@@ -177,11 +176,12 @@ def _reader(name: str, field: Mapping[str, Any], rule: rules.FieldRule) -> Reade
     nullable = "null" in kinds
     kind = next(kind for kind in kinds if kind != "null")
     convert = _converter(name, kind, rule)
+    pack_size = None if rule.units is None else _pack_size(rule.units)
 
     def read(row: Row) -> Any:
         found = text(row)
         if found:
-            return convert(found)
+            return convert(found) if pack_size is None else _packed(found, pack_size(row), rule.sign)
         if nullable:
             return None
         raise InvalidRow("empty")
@@ -259,11 +259,40 @@ def _signed(text: str, sign: str) -> int:
     return -number if sign == "negate" else abs(number)
 
 
+def _pack_size(units: int | rules.Units) -> Callable[[Row], int]:
+    """Return the function that tells how many units one of what a row counts holds."""
+    if isinstance(units, int):
+        return lambda _: units
+
+    def read(row: Row) -> int:
+        unit = cell(row, units.column)
+        found = units.values.get(unit, units.default)
+        if found is None:
+            raise InvalidRow(f"the mapping's units have no {unit!r}")
+        return found
+
+    return read
+
+
+def _packed(text: str, pack_size: int, sign: str) -> int:
+    """Return a quantity of packs in units; half a pack is fine if that is a whole number of units."""
+    try:
+        number = Decimal(text) * pack_size
+    except (InvalidOperation, Overflow):
+        raise InvalidRow(f"{text!r} is no number") from None
+    return _signed(format(_checked(number, text), "f"), sign)
+
+
 def _whole(text: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation:
         raise InvalidRow(f"{text!r} is no whole number") from None
+    return _checked(number, text)
+
+
+def _checked(number: Decimal, text: str) -> Decimal:
+    """Return a number that is a possible quantity. Raises InvalidRow."""
     if not number.is_finite() or abs(number) > validation.MAXIMUM_QUANTITY or number % 1:
         raise InvalidRow(f"{text!r} is no whole number up to {validation.MAXIMUM_QUANTITY}")
     return number
@@ -307,6 +336,6 @@ def _check(record: str, value: dict[str, Any]) -> None:
     it is read.
     """
     try:
-        validation.check(EVENTS[record](**value), value["occurred_at"])
-    except EventRefused as error:
-        raise InvalidRow(error.message) from None
+        check(record, value, "")
+    except Untranslatable as error:
+        raise InvalidRow(error.reason) from None

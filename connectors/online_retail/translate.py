@@ -81,7 +81,7 @@ def event_of(
         if quantity > 0:
             return POSITIVE_CANCELLATION
         value["quantity"] = -quantity
-        value["disposition"] = "SELLABLE"
+        value |= {"disposition": "SELLABLE", "order_id": None}
         return "ReturnReceived", value
     if quantity > 0:
         return "SaleRecorded", value

@@ -10,11 +10,10 @@ from typing import Any
 
 import schemas
 from connectors.body import Part, unknown
-from connectors.translation import Account, Gathering, Translation, translator
-from streams.domain.events import STOCK_EVENTS
+from connectors.translation import EVENTS, Account, Gathering, Translation, translator
 from streams.domain.validation import MAXIMUM_QUANTITY
 
-RECORDS = tuple(dict.fromkeys((*(event.__name__ for event in STOCK_EVENTS), "StockCounted")))
+RECORDS = tuple(EVENTS)
 BODY = frozenset({"type", "timestamp", "data"})
 BY_ACCOUNT = frozenset({"source_id", "channel_id"})
 ENVELOPE = frozenset({"event_id", "source_id", "sku", "location_id", "channel_id", "quantity", "occurred_at"})

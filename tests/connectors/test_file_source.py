@@ -9,7 +9,9 @@ import pytest
 from connectors.files.connector import FileSource
 from connectors.files.mapping import MappingError, load_mapping, parse_mapping
 from connectors.protocols import Reject, SourceError, SourceEvent
+from schemas import wire
 from tests.connectors.contract import SourceContract
+from tests.connectors.mutations import MUTATIONS, SEED, mutations
 
 TILL = """
 source_id = "till"
@@ -193,6 +195,118 @@ def test_rejects_say_what_is_wrong_with_which_field(tmp_path: Path) -> None:
     ]
 
 
+def packed(folder: Path, units: str, rows: str) -> FileSource:
+    """Return a supplier's deliveries, counted in what its `unit` column says."""
+    path = folder / "deliveries.csv"
+    path.write_text(f"note;article;amount;unit\n{rows}", "utf-8")
+    mapping = f"""
+        source_id = "supplier"
+        delimiter = ";"
+        event_id = {{ template = "{{note}}:{{ordinal}}", ordinal_within = ["note"] }}
+        [fields]
+        sku = {{ column = "article" }}
+        location_id = {{ constant = "dc-leeds" }}
+        quantity = {{ column = "amount", units = {units} }}
+        occurred_at = {{ constant = "2026-07-01T10:00Z" }}
+        [[events]]
+        record = "GoodsReceived"
+    """
+    return FileSource([path], parse_mapping(mapping))
+
+
+def test_cases_are_counted_in_units(tmp_path: Path) -> None:
+    """By a column that says what was counted; half a case of twelve is six units, half a unit is refused."""
+    units = '{ column = "unit", values = { EA = 1, CS = 12 } }'
+    source = packed(
+        tmp_path, units, "1;A;2;CS\n1;A;2;EA\n1;A;0.5;CS\n1;A;0.5;EA\n1;A;1;PAL\n1;A;many;CS\n1;A;1e9;CS\n"
+    )
+    assert [(event_id, row[4]) for event_id, row in values(source).items()] == [
+        ("1:1", 24),
+        ("1:2", 2),
+        ("1:3", 6),
+    ]
+    assert reasons(source) == [
+        "quantity: '0.5' is no whole number up to 1000000000",
+        "quantity: the mapping's units have no 'PAL'",
+        "quantity: 'many' is no number",
+        "quantity: '1e9' is no whole number up to 1000000000",
+    ]
+
+
+def test_units_can_be_by_article_or_the_same_for_all(tmp_path: Path) -> None:
+    """A case of 12 has its own number at many suppliers; what has none is a unit."""
+    by_article = packed(
+        tmp_path, '{ column = "article", values = { A-12 = 12 }, default = 1 }', "1;A-12;2;\n1;A;2;\n"
+    )
+    assert [row[4] for row in values(by_article).values()] == [24, 2]
+    always = packed(tmp_path, "6", "1;A;-2;\n1;A;2;\n")
+    assert [row[4] for row in values(always).values()] == [12]
+
+
+def test_a_count_can_be_read_from_a_file(tmp_path: Path) -> None:
+    """With the time that it is true for, in the zone of whoever counted, and zero is a count."""
+    path = tmp_path / "count.csv"
+    path.write_text("article,counted,at\nA,0,01.07.2026 22:00\nB,-1,01.07.2026 22:00\n", "utf-8")
+    mapping = """
+        source_id = "counters"
+        event_id = { template = "{article}:{at}" }
+        [fields]
+        sku = { column = "article" }
+        location_id = { constant = "store-bonn" }
+        quantity = { column = "counted" }
+        occurred_at = { column = "at", format = "%d.%m.%Y %H:%M", time_zone = "Europe/Berlin" }
+        as_of = { column = "at", format = "%d.%m.%Y %H:%M", time_zone = "Europe/Berlin" }
+        basis = { constant = "PHYSICAL" }
+        [[events]]
+        record = "StockCounted"
+    """
+    source = FileSource([path], parse_mapping(mapping))
+    counts = [item.value for item in source.read() if isinstance(item, SourceEvent)]
+    assert [(count["sku"], count["quantity"], count["as_of"], count["feed_id"]) for count in counts] == [
+        ("A", 0, 1_782_936_000_000, None)
+    ]
+    assert reasons(source) == ["quantity is not between 0 and 1000000000"]
+
+
+def test_damage_gives_rejects_only(tmp_path: Path) -> None:
+    """Rows of both kinds with whatever may be in them: events that fit their schema, or rejects with a reason."""
+    good = [row for row in WAREHOUSE_ROWS if isinstance(row, dict)]
+    lines = [json.dumps(row) for row in mutations(good, MUTATIONS, SEED) if not _is_unwritable(row)]
+    path = tmp_path / "warehouse.jsonl"
+    path.write_text("\n".join(lines), "utf-8")
+    seen = [_kinds(FileSource([path], parse_mapping(WAREHOUSE)))]
+    rows = [line.split(";") for line in TILL_ROWS.splitlines()[1:] if line.count(";") == 5]
+    damaged = [row for row in mutations(rows, MUTATIONS, SEED) if isinstance(row, list)]
+    cells = [[str(cell) for cell in row] for row in damaged if not _is_unwritable(row)]
+    head = TILL_ROWS.splitlines()[0]
+    text = "\n".join([head, *(";".join(row) for row in cells)])
+    (tmp_path / "till.csv").write_text(text, "utf-8", "surrogatepass")
+    seen.append(_kinds(FileSource([tmp_path / "till.csv"], parse_mapping(TILL))))
+    assert all(kinds["SourceEvent"] > 500 and kinds["Reject"] > 500 for kinds in seen), seen
+
+
+def _is_unwritable(row: object) -> bool:
+    """Tell whether JSON can't even say this: a number of thousands of digits, or a depth beyond bounds."""
+    try:
+        json.dumps(row)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _kinds(source: FileSource) -> dict[str, int]:
+    """Return how many events and rejects a source gives, each of them fit to be stored."""
+    kinds = {"SourceEvent": 0, "Reject": 0}
+    for item in source.read():
+        kinds[type(item).__name__] += 1
+        if isinstance(item, SourceEvent):
+            wire.encode(item.record, item.value)
+        else:
+            assert item.reason
+            json.dumps(item._asdict())
+    return kinds
+
+
 def test_letters_that_are_not_in_the_encoding_matter_only_where_they_are_used(tmp_path: Path) -> None:
     """A misspelt remark costs nothing, a misspelt SKU is a reject."""
     path = tmp_path / "till.csv"
@@ -265,6 +379,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("{receipt}:{ordinal}", "same", "event_id: template names no column"),
         ('delimiter = ";"', 'delimiter = ";;"', "delimiter: String should have at most 1 character"),
         ('delimiter = ";"', 'encoding = "utf-9"', "encoding: there is none called 'utf-9'"),
+        ('format = "%d.%m.%Y %H:%M"', "units = 12", "events.0.fields.occurred_at: units are for quantity only"),
+        ('quantity = { column = "quantity" }', "quantity = { constant = 1, units = 0 }", "fields.quantity.units"),
         ("[fields]", "[fields", "no TOML"),
     ],
 )  # fmt: skip
