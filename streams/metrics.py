@@ -71,6 +71,11 @@ RETRIES = Counter(
     "onhand_retries", "Events put off for another try, by input topic and reason.", ("topic", "reason")
 )
 OVERSOLD_UNITS = Counter("onhand_oversold_units", "Units by which deficits have grown (semantics 8).")
+DISCREPANCY_UNITS = Counter(
+    "onhand_discrepancy_units",
+    "Units that counts found beyond what was believed, or missed, by location (semantics 5).",
+    ("location", "direction"),
+)
 SOURCE_STALENESS = Gauge(
     "onhand_source_staleness_seconds", "Age of the latest event of a source, by its occurred_at.", ("source",)
 )
@@ -97,6 +102,23 @@ REBALANCES = Counter("onhand_rebalances", "Assignments taken.")
 ASSIGNED_PARTITIONS = Gauge("onhand_assigned_partitions", "Partition numbers that this worker owns.")
 LAG = Gauge("onhand_lag_records", "Records not yet read, by topic and partition.", ("topic", "partition"))
 TABLE_KEYS = Gauge("onhand_table_keys", "Keys held, by table; for seen events their identities.", ("table",))
+
+LOCATIONS_SHOWN = 500  # As with sources: what is found at others is shown together.
+OTHER_LOCATIONS = "other"
+
+
+class Locations:
+    """The locations that metrics name, so that a source with endless ids can't fill the memory."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    def shown(self, location_id: str) -> str:
+        """Return what a location is called in metrics."""
+        if len(self._shown) < LOCATIONS_SHOWN:
+            self._shown.add(location_id)
+        return location_id if location_id in self._shown else OTHER_LOCATIONS
+
 
 SOURCES_SHOWN = 100  # A label value costs memory for ever; sources beyond these are not shown.
 

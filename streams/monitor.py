@@ -19,6 +19,7 @@ class WorkerMonitor:
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
         self._sources = metrics.Sources(now)
+        self._locations = metrics.Locations()
         self._shown_lags: set[Partition] = set()
         _show_zeros()
 
@@ -61,6 +62,11 @@ class WorkerMonitor:
     def oversold(self, units: int) -> None:
         """Take units by which deficits have grown."""
         metrics.OVERSOLD_UNITS.inc(units)
+
+    def counted(self, discrepancies: Mapping[tuple[str, str], int]) -> None:
+        """Take units that counts found or missed, by (location_id, "found" or "lost")."""
+        for (location_id, direction), units in discrepancies.items():
+            metrics.DISCREPANCY_UNITS.labels(self._locations.shown(location_id), direction).inc(units)
 
     def sources(self, latest: Mapping[str, int]) -> None:
         """Take the latest occurred_at by source_id."""

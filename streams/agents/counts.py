@@ -3,7 +3,7 @@
 from streams.agents.movements import MovementDesk
 from streams.agents.policies import PolicyBook
 from streams.agents.writing import Writing
-from streams.domain import availability, counts, fold, validation
+from streams.domain import alerts, availability, counts, fold, validation
 from streams.domain.counts import CountInForce
 from streams.domain.errors import GiveUp, Reason
 from streams.domain.events import FULL, NET_OF_ORDERS, StockCounted
@@ -37,17 +37,23 @@ class CountDesk:
 
     def apply(self, partition: int, key: bytes, stock: Stock, event: StockCounted, envelope: bytes) -> str:
         """Apply a count and write its ledger row; return its outcome."""
-        before = stock.level(event.location_id)
-        in_force = self._in_force.get(partition, key, event.location_id)
-        if not counts.supersedes(event, before.counted_at, in_force):
-            self.record(partition, key, event, envelope, fold.SUPERSEDED, before, before, stock.version)
-            return fold.SUPERSEDED
-        after = self.counted(partition, key, before, event.quantity, event.as_of, event.basis)
-        changed = self.settle(partition, key, stock, after, event.occurred_at)
-        self._in_force.put(partition, key, CountInForce.of(event))
-        after = changed.level(event.location_id)
-        self.record(partition, key, event, envelope, fold.APPLIED, before, after, changed.version)
-        return fold.APPLIED
+        location_id = event.location_id
+        before = stock.level(location_id)
+        trusted = self._policies.plan(key).sources_at(location_id).trusts(event.source_id)
+        if not counts.supersedes(event, before.counted_at, self._in_force.get(partition, key, location_id)):
+            outcome = fold.SUPERSEDED if trusted else fold.NOT_TRUSTED
+            self.record(partition, key, event, envelope, outcome, before, before, stock.version)
+            return outcome
+        found = self.counted(partition, key, before, event.quantity, event.as_of, event.basis)
+        outcome, changed = fold.NOT_TRUSTED, stock
+        if trusted:
+            outcome, changed = fold.APPLIED, self.settle(partition, key, stock, found, event.occurred_at)
+            self._in_force.put(partition, key, CountInForce.of(event))
+        if self.differs(stock, location_id, found.on_hand - before.on_hand, trusted=trusted):
+            self._tell(partition, key, changed, event, found.on_hand - before.on_hand, trusted=trusted)
+        after = changed.level(location_id)
+        self.record(partition, key, event, envelope, outcome, before, after, changed.version)
+        return outcome
 
     def repeat(self, partition: int, key: bytes, stock: Stock, event: StockCounted, envelope: bytes) -> str:
         """Write the ledger row of a count that has been taken before."""
@@ -76,6 +82,35 @@ class CountDesk:
             changed = availability.with_safety_stock(changed, self._policies.plan(key))
         self._writing.levels.put(partition, key, changed)
         return changed
+
+    def differs(self, stock: Stock, location_id: str, units: int, *, trusted: bool) -> bool:
+        """
+        Return True when a count has found a discrepancy, and count its units as found or lost when it is trusted.
+
+        stock is what was believed, units are counted less believed. The first that is heard of a SKU at a location
+        is no discrepancy: nothing was believed.
+        """
+        if not trusted:
+            return units != 0
+        if all(level.location_id != location_id for level in stock.locations):
+            units = 0
+        # Both, and zeros too: of a counter that appears with its first units, Prometheus never sees those.
+        self._writing.discrepancies[location_id, "found"] += max(0, units)
+        self._writing.discrepancies[location_id, "lost"] += max(0, -units)
+        return units != 0
+
+    def _tell(
+        self, partition: int, key: bytes, stock: Stock, event: StockCounted, units: int, *, trusted: bool
+    ) -> None:
+        """Tell people of a discrepancy beyond the threshold; what an untrusted source sees has no other effect."""
+        threshold = self._policies.plan(key).discrepancy_threshold
+        if threshold is None and not trusted:
+            threshold = 0
+        references = (event.source_id, event.event_id)
+        alert = alerts.discrepancy(event.location_id, units, threshold, references)
+        if alert is not None:
+            caused = stock._replace(occurred_at=event.occurred_at)
+            self._writing.alert(partition, key, caused, alert, "/".join(references))
 
     def record(
         self,

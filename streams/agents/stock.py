@@ -57,6 +57,9 @@ class StockMonitor(Protocol):
     def oversold(self, units: int) -> None:
         """Take units by which deficits have grown."""
 
+    def counted(self, discrepancies: Mapping[tuple[str, str], int]) -> None:
+        """Take units that counts found or missed, by (location_id, "found" or "lost")."""
+
     def sources(self, latest: Mapping[str, int]) -> None:
         """Take the latest occurred_at by source_id, UTC milliseconds."""
 
@@ -165,6 +168,7 @@ class StockAgent:
         self._monitor.events(writing.outcomes)
         self._monitor.refused(writing.refusals)
         self._monitor.sources(writing.sources)
+        self._monitor.counted(writing.discrepancies)
         if writing.oversold_units:
             self._monitor.oversold(writing.oversold_units)
 

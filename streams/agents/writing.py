@@ -97,10 +97,15 @@ class Writing:
         )
         batch.emit(MOVEMENTS, partition, key, movement)
 
-    def alert(self, partition: int, key: bytes, stock: Stock, alert: Alert) -> None:
-        """Raise an alert about a SKU; its id is the same whenever the same change is found again."""
+    def alert(self, partition: int, key: bytes, stock: Stock, alert: Alert, cause: str = "") -> None:
+        """
+        Raise an alert about a SKU; its id is the same whenever the same change is found again.
+
+        cause belongs to the id where one version of a SKU may give rise to several alerts.
+        """
+        alert_id = f"{alert.kind}:{stock.sku}:{alert.location_id}:{stock.version}"
         value = codec.write_alert(
-            f"{alert.kind}:{stock.sku}:{alert.location_id}:{stock.version}",
+            f"{alert_id}:{cause}" if cause else alert_id,
             stock.sku,
             alert.location_id,
             alert.kind,

@@ -7,6 +7,7 @@ from streams.domain.lines import ORDER, OpenLine
 from streams.domain.stock import Level, Stock
 
 OVERSOLD, OVERSOLD_RESOLVED, OVER_SHIPPED = "OVERSOLD", "OVERSOLD_RESOLVED", "OVER_SHIPPED"
+DISCREPANCY = "DISCREPANCY"
 AFFECTED_ORDERS_NAMED = 20  # A person can act on no more at once, and the alert stays small.
 
 
@@ -43,6 +44,19 @@ def over_shipment(before: OpenLine, after: OpenLine, event: StockEvent) -> Alert
     if after.kind == ORDER and after.excess > before.excess:
         return Alert(OVER_SHIPPED, event.location_id, after.excess, (after.line_id,))
     return None
+
+
+def discrepancy(
+    location_id: str, units: int, threshold: int | None, references: tuple[str, ...]
+) -> Alert | None:
+    """
+    Return an alert when a count differs from what was believed by more than a threshold; None has none.
+
+    units are counted less believed; references say who counted, and in which event.
+    """
+    if threshold is None or abs(units) <= threshold:
+        return None
+    return Alert(DISCREPANCY, location_id, max(0, -units), quantity=units, references=references)
 
 
 def affected_orders(lines: list[OpenLine], location_id: str, deficit: int) -> list[str]:

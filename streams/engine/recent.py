@@ -32,7 +32,7 @@ class RecentNotes:
         self.note_bytes = note_bytes
         self._window_milliseconds = hours * MILLISECONDS_PER_HOUR
         self._stored: dict[int, dict[bytes, bytearray]] = {}
-        self._fresh: dict[int, dict[bytes, bytes]] = {}
+        self._fresh: dict[int, dict[bytes, bytearray]] = {}
         self._to_sweep: dict[int, Iterator[bytes]] = {}
 
     def open(self, partition: int) -> None:
@@ -49,7 +49,10 @@ class RecentNotes:
         """Add a note to the batch's."""
         fresh = self._fresh[partition]
         known = fresh.get(key)
-        fresh[key] = note if known is None else known + note
+        if known is None:
+            fresh[key] = bytearray(note)
+        else:
+            known += note
 
     def of(self, partition: int, key: bytes) -> bytes:
         """Return the notes of a key, one behind the other, what this batch added included."""
@@ -90,7 +93,7 @@ class RecentNotes:
             for key, notes in fresh.items():
                 known = stored.get(key)
                 if known is None:
-                    stored[key] = bytearray(notes)
+                    stored[key] = notes
                 else:
                     known += notes
             fresh.clear()

@@ -53,6 +53,7 @@ class Monitor:
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[tuple[str, str, str]] = Counter()
         self.oversold_units = 0
+        self.discrepancies: Counter[tuple[str, str]] = Counter()
         self.latest: dict[str, int] = {}
 
     def events(self, outcomes: Mapping[tuple[str, str], int]) -> None:
@@ -63,6 +64,9 @@ class Monitor:
 
     def oversold(self, units: int) -> None:
         self.oversold_units += units
+
+    def counted(self, discrepancies: Mapping[tuple[str, str], int]) -> None:
+        self.discrepancies.update(discrepancies)
 
     def sources(self, latest: Mapping[str, int]) -> None:
         self.latest.update(latest)

@@ -39,6 +39,9 @@ class SilentStockMonitor(SilentMonitor):
     def oversold(self, units: int) -> None:
         """Ignore it."""
 
+    def counted(self, discrepancies: Mapping[tuple[str, str], int]) -> None:
+        """Ignore it."""
+
     def sources(self, latest: Mapping[str, int]) -> None:
         """Ignore it."""
 
