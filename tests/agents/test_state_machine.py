@@ -1,0 +1,232 @@
+"""
+Every event in any order, with duplicates, clock moves and restarts, against a plain model of the rules.
+
+The real stock agent runs without a log (stockroom.py); a restart rebuilds it from what it has committed. After
+each step the table's figures must be the model's. ONHAND_STATE_MACHINE_RUNS asks for more runs than the default.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from schemas import wire
+from streams import topology
+from tests.agents.rules_model import Sku
+from tests.agents.stockroom import Harvest, Stockroom
+from tests.domain.shop import NOW
+
+RUNS = int(os.environ.get("ONHAND_STATE_MACHINE_RUNS", "2000"))  # Issue 4 asks for 2,000 in `make test`.
+STEPS = 16
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+SKUS = ("SKU-1", "SKU-2")
+LOCATIONS = ("store", "warehouse")
+OWNERS = ("ann", "bob")
+
+quantities = st.integers(1, 6)
+moments = st.integers(-20, 4)  # Minutes from now; a little ahead of the clock is allowed.
+places = st.sampled_from(LOCATIONS)
+names = st.sampled_from(("1", "2"))
+skus = st.sampled_from(SKUS)
+dispositions = st.sampled_from(("SELLABLE", "DAMAGED"))
+
+
+class StockMachine(RuleBasedStateMachine):
+    """One worker, two SKUs, two locations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.room = Stockroom()
+        self.model = {sku: Sku() for sku in SKUS}
+        self.sent: list[tuple[str, dict[str, Any], str]] = []
+        self.balances: dict[tuple[str, str], int] = {}
+        self.versions: dict[str, int] = {}
+        self.number = 0
+
+    # What happens -----------------------------------------------------------------------------------------
+
+    def envelope(self, sku: str, place: str | None, quantity: int, minutes: int) -> dict[str, Any]:
+        """The first seven fields of a new event."""
+        self.number += 1
+        return {
+            "event_id": f"e{self.number}",
+            "source_id": "till",
+            "sku": sku,
+            "location_id": place,
+            "channel_id": None,
+            "quantity": quantity,
+            "occurred_at": self.now + minutes * MINUTE_MS,
+        }
+
+    def send(self, record: str, event: dict[str, Any]) -> Harvest:
+        """Send one event as a batch of its own and check the ledger's chain."""
+        key = event["sku"].encode()
+        data = wire.encode(record, event)
+        harvest = self.room.take(
+            self.room.record(topology.EVENT_TOPICS[record].name, key, data), now=self.now
+        )
+        self.follow(harvest)
+        return harvest
+
+    def follow(self, harvest: Harvest) -> None:
+        """Balances chain without a gap, versions only rise (invariants of the ledger)."""
+        for row in harvest.movements():
+            place = row["sku"], row["location_id"]
+            assert row["on_hand_before"] == self.balances.get(place, 0), f"gap before {row}"
+            self.balances[place] = row["on_hand_after"]
+            assert row["version"] >= self.versions.get(row["sku"], 0), f"version falls at {row}"
+            self.versions[row["sku"]] = row["version"]
+
+    def apply(self, record: str, event: dict[str, Any]) -> None:
+        """Send a movement and take it into the model as the ledger must say."""
+        model = self.model[event["sku"]]
+        covered = model.covered(record, event)
+        refused = record == "OrderPlaced" and not model.promises(event, self.now)
+        (row,) = self.rows_of(self.send(record, event), event)
+        if refused:
+            assert (row["outcome"], row["reason"]) == ("REJECTED", "INSUFFICIENT_STOCK")
+        else:
+            assert row["outcome"] == ("LATE" if covered else "APPLIED"), row
+            model.move(record, event)
+        self.sent.append((record, event, row["outcome"]))
+
+    def rows_of(self, harvest: Harvest, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """The ledger's rows of one event; a batch may hold others, of what time has done."""
+        return [row for row in harvest.movements() if row["event_id"] == event["event_id"]]
+
+    @rule(sku=skus, place=places, quantity=quantities, minutes=moments)
+    def goods_are_sold(self, sku: str, place: str, quantity: int, minutes: int) -> None:
+        self.apply("SaleRecorded", self.envelope(sku, place, quantity, minutes))
+
+    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, inbound=st.none() | names)
+    def goods_come_in(self, sku: str, place: str, quantity: int, minutes: int, inbound: str | None) -> None:
+        self.apply(
+            "GoodsReceived", self.envelope(sku, place, 2 * quantity, minutes) | {"inbound_id": inbound}
+        )
+
+    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, order=names)
+    def an_order_is_placed(self, sku: str, place: str, quantity: int, minutes: int, order: str) -> None:
+        rest = {"order_id": order, "hold_id": None, "deliver_at": None}
+        self.apply("OrderPlaced", self.envelope(sku, place, quantity, minutes) | rest)
+
+    @rule(
+        sku=skus,
+        place=places,
+        quantity=quantities,
+        minutes=moments,
+        order=names,
+        record=st.sampled_from(("OrderShipped", "OrderCancelled")),
+    )
+    def an_order_is_closed(
+        self, sku: str, place: str, quantity: int, minutes: int, order: str, record: str
+    ) -> None:
+        self.apply(record, self.envelope(sku, place, quantity, minutes) | {"order_id": order})
+
+    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, disposition=dispositions)
+    def goods_come_back(self, sku: str, place: str, quantity: int, minutes: int, disposition: str) -> None:
+        rest = {"disposition": disposition, "order_id": None}
+        self.apply("ReturnReceived", self.envelope(sku, place, quantity, minutes) | rest)
+
+    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, disposition=dispositions)
+    def goods_change_state(self, sku: str, place: str, quantity: int, minutes: int, disposition: str) -> None:
+        event = self.envelope(sku, place, quantity, minutes) | {"disposition": disposition}
+        self.apply("DispositionChanged", event)
+
+    @rule(sku=skus, place=places, quantity=st.integers(-5, 5).filter(bool), minutes=moments)
+    def stock_is_adjusted(self, sku: str, place: str, quantity: int, minutes: int) -> None:
+        self.apply("StockAdjusted", self.envelope(sku, place, quantity, minutes) | {"reason": "OTHER"})
+
+    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, inbound=names)
+    def supply_is_announced(self, sku: str, place: str, quantity: int, minutes: int, inbound: str) -> None:
+        rest = {"inbound_id": inbound, "eta": self.now + 48 * HOUR_MS}
+        self.apply("InboundAnnounced", self.envelope(sku, place, quantity, minutes) | rest)
+
+    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, transfer=names)
+    def goods_are_sent_over(self, sku: str, place: str, quantity: int, minutes: int, transfer: str) -> None:
+        other = LOCATIONS[1 - LOCATIONS.index(place)]
+        rest = {"transfer_id": transfer, "to_location_id": other, "eta": None}
+        self.apply("TransferShipped", self.envelope(sku, place, quantity, minutes) | rest)
+
+    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, transfer=names)
+    def goods_arrive_from_there(
+        self, sku: str, place: str, quantity: int, minutes: int, transfer: str
+    ) -> None:
+        other = LOCATIONS[1 - LOCATIONS.index(place)]
+        rest = {"transfer_id": transfer, "from_location_id": other}
+        self.apply("TransferReceived", self.envelope(sku, place, quantity, minutes) | rest)
+
+    # Counts -----------------------------------------------------------------------------------------------
+
+    @rule(
+        sku=skus,
+        place=places,
+        quantity=st.integers(0, 20),
+        minutes=st.integers(-20, 0),
+        basis=st.sampled_from(("PHYSICAL", "PHYSICAL", "NET_OF_ORDERS")),
+    )
+    def goods_are_counted(self, sku: str, place: str, quantity: int, minutes: int, basis: str) -> None:
+        event = self.envelope(sku, place, quantity, minutes)
+        event |= {"as_of": event["occurred_at"], "basis": basis}
+        event |= {"feed_id": None, "feed_kind": None, "sequence": None, "total": None}
+        in_force = self.model[sku].count(event)
+        (row,) = self.rows_of(self.send("StockCounted", event), event)
+        assert row["outcome"] == ("APPLIED" if in_force else "SUPERSEDED")
+        self.sent.append(("StockCounted", event, row["outcome"]))
+
+    # Faults -----------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data())
+    def an_event_comes_again(self, data: st.DataObject) -> None:
+        """The same bytes: no effect, whatever the first outcome was."""
+        record, event, _ = data.draw(st.sampled_from(self.sent))
+        (row,) = self.rows_of(self.send(record, event), event)
+        assert row["outcome"] == "DUPLICATE"
+        assert row["on_hand_before"] == row["on_hand_after"]
+
+    @rule(minutes=st.sampled_from((0, 1, 5, 16)))
+    def time_passes(self, minutes: int) -> None:
+        self.now += minutes * MINUTE_MS
+        self.follow(self.room.take(now=self.now))
+
+    @rule(sku=skus, place=places, quantity=quantities)
+    def a_batch_is_aborted(self, sku: str, place: str, quantity: int) -> None:
+        """Nothing of it stays; the number is used again."""
+        event = self.envelope(sku, place, quantity, 0)
+        data = wire.encode("SaleRecorded", event)
+        self.room.take(self.room.record("stock-sales", sku.encode(), data), now=self.now, commits=False)
+        self.number -= 1
+
+    @rule()
+    def the_worker_restarts(self) -> None:
+        """A new worker knows what the old one has committed, and nothing else."""
+        self.room = Stockroom(self.room.all)
+
+    # What must hold ---------------------------------------------------------------------------------------
+
+    @invariant()
+    def figures_are_those_of_the_model(self) -> None:
+        """on_hand is counted base and later facts, reserved the open orders, held the active holds."""
+        for sku, model in self.model.items():
+            level = self.room.level(sku)
+            listed = {} if level is None else {one["location_id"]: one for one in level["locations"]}
+            for place in LOCATIONS:
+                expected = model.figures(place, self.now)
+                found = {name: listed.get(place, {}).get(name, 0) for name in expected}
+                assert found == expected, f"{sku} at {place}"
+                assert found["reserved"] >= 0
+
+
+TestStockMachine = StockMachine.TestCase
+TestStockMachine.settings = settings(
+    max_examples=RUNS,
+    stateful_step_count=STEPS,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
