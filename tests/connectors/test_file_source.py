@@ -265,7 +265,7 @@ def test_a_count_can_be_read_from_a_file(tmp_path: Path) -> None:
     assert [(count["sku"], count["quantity"], count["as_of"], count["feed_id"]) for count in counts] == [
         ("A", 0, 1_782_936_000_000, None)
     ]
-    assert reasons(source) == ["quantity is not between 0 and 1000000000"]
+    assert reasons(source) == ["quantity -1 is not between 0 and 1000000000"]
 
 
 def test_damage_gives_rejects_only(tmp_path: Path) -> None:
