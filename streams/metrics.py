@@ -76,6 +76,8 @@ DISCREPANCY_UNITS = Counter(
     "Units that counts found beyond what was believed, or missed, by location (semantics 5).",
     ("location", "direction"),
 )
+ALERTS = Counter("onhand_alerts", "Alerts raised, by kind; the topic stock-alerts has them.", ("kind",))
+STALE_SOURCES = Gauge("onhand_stale_sources", "Sources silent for longer than some policy allows.")
 SOURCE_STALENESS = Gauge(
     "onhand_source_staleness_seconds", "Age of the latest event of a source, by its occurred_at.", ("source",)
 )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import schemas
 from streams import metrics, topology
 from streams.domain.errors import Reason
 from streams.engine.batch import Batch
@@ -10,6 +11,9 @@ from streams.engine.errors import EngineError
 from streams.engine.log import Partition
 from streams.engine.restore import Restored
 
+ALERT_KINDS: Sequence[str] = next(
+    field["type"]["symbols"] for field in schemas.load("StockAlert")["fields"] if field["name"] == "kind"
+)
 OUTCOMES = ("APPLIED", "DUPLICATE", "LATE", "REJECTED", "SUPERSEDED", "NOT_TRUSTED", "FORWARDED")
 
 
@@ -59,6 +63,15 @@ class WorkerMonitor:
             counter = metrics.RETRIES if kind == "retry" else metrics.DEAD_LETTERS
             counter.labels(topic, reason).inc(count)
 
+    def alerts(self, kinds: Mapping[str, int]) -> None:
+        """Take counts of alerts by kind."""
+        for kind, count in kinds.items():
+            metrics.ALERTS.labels(kind).inc(count)
+
+    def stale_sources(self, count: int) -> None:
+        """Take how many sources are silent for longer than some policy allows."""
+        metrics.STALE_SOURCES.set(count)
+
     def oversold(self, units: int) -> None:
         """Take units by which deficits have grown."""
         metrics.OVERSOLD_UNITS.inc(units)
@@ -91,6 +104,8 @@ def _show_zeros() -> None:
         for reason in Reason:
             metrics.DEAD_LETTERS.labels(topic.name, reason)
         metrics.RETRIES.labels(topic.name, Reason.UNKNOWN_SKU)
+    for kind in ALERT_KINDS:
+        metrics.ALERTS.labels(kind)
 
 
 def now_milliseconds() -> int:

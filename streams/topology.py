@@ -146,8 +146,8 @@ COMPONENT_LEVELS = Topic(
 )
 SOURCES = Topic(
     "stock-sources",
-    ("SourceHeard",),
-    "when each source was last heard: heartbeats and events; read whole by every worker",
+    ("SourceHeard", "SourceSilence"),
+    "when each source was last heard, and silences told of; read whole by every worker",
     key="source",
     internal=True,
 )

@@ -9,10 +9,12 @@ module finds out what a record is and whether it may be applied; the desks besid
     counts       single counts, and rows of partial feeds
     policies     documents, and the SKUs to re-evaluate after them
     items        SKU master data: what sources describe, merged
+    sources      which sources were heard when, and whose silence is too long
     telling      what channels and people are told at the end of the batch
     refusals     retries, dead letters, records on a wrong partition
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -23,6 +25,7 @@ from streams.agents.items import ItemBook, ItemChange, ItemDesk
 from streams.agents.movements import MovementDesk
 from streams.agents.policies import PolicyBook, concerns_many
 from streams.agents.refusals import Refusals
+from streams.agents.sources import SourceBook
 from streams.agents.telling import Teller
 from streams.agents.writing import Writing
 from streams.domain import catalogue, fold, policy_rules, validation
@@ -54,6 +57,12 @@ class StockMonitor(Protocol):
     def refused(self, reasons: Mapping[tuple[str, str, str], int]) -> None:
         """Take counts by (topic, "dead_letter" or "retry", reason)."""
 
+    def alerts(self, kinds: Mapping[str, int]) -> None:
+        """Take counts of alerts by kind."""
+
+    def stale_sources(self, count: int) -> None:
+        """Take how many sources are silent for longer than some policy allows."""
+
     def oversold(self, units: int) -> None:
         """Take units by which deficits have grown."""
 
@@ -78,7 +87,8 @@ class StockAgent:
         self._movements = MovementDesk(self._writing, self._policies)
         self._counts = CountDesk(self._writing, self._policies, self._movements)
         self._item_desk = ItemDesk(self._writing, self._items, settings.catalogue_authority)
-        self._teller = Teller(self._writing, self._policies, self._movements.lines.group)
+        self._sources = SourceBook(self._writing)
+        self._teller = Teller(self._writing, self._policies, self._sources, self._movements.lines.group)
         self.tables: tuple[Table[Any], ...] = (
             self._levels,
             self._movements.lines,
@@ -88,6 +98,7 @@ class StockAgent:
         self._globals: dict[str, Callable[[bytes, bytes | None], None]] = {
             IN_FORCE: self._take_policy,
             ITEMS_IN_FORCE: self._take_item,
+            topology.SOURCES.name: self._sources.take,
         }
         self.global_topics = tuple(self._globals)
         self._stale: dict[tuple[int, bytes], None] = {}
@@ -108,6 +119,9 @@ class StockAgent:
     def _take_policy(self, key: bytes, encoded: bytes | None) -> None:
         if not self._policies.take(key, encoded):
             return
+        document = self._policies.document(key)
+        assert document is not None, "it was taken just now"
+        self._sources.mention(key, document)
         if concerns_many(key):
             for partition in self._owned:
                 self._mark_all(partition)
@@ -152,6 +166,8 @@ class StockAgent:
                 self._apply(record)
             except EventRefused as refusal:
                 self._refusals.refuse(record, refusal)
+        self._sources.listen()
+        self._mark_places(self._sources.places(self._sources.look(self._owned.__contains__)))
         reevaluated = self._reevaluate()
         self._teller.tell()
         batch.after_commit(lambda: self._committed(reevaluated))
@@ -169,6 +185,8 @@ class StockAgent:
         self._monitor.refused(writing.refusals)
         self._monitor.sources(writing.sources)
         self._monitor.counted(writing.discrepancies)
+        self._monitor.alerts(writing.alerts)
+        self._monitor.stale_sources(len(self._sources.silences))
         if writing.oversold_units:
             self._monitor.oversold(writing.oversold_units)
 
@@ -271,6 +289,18 @@ class StockAgent:
 
     def _mark_all(self, partition: int) -> None:
         self._stale.update(((partition, key), None) for key in self._levels.keys(partition))
+
+    def _mark_places(self, location_ids: set[str]) -> None:
+        """Have the SKUs re-evaluated that have stock at some locations; under * all."""
+        if policies.ANY in location_ids:
+            for partition in self._owned:
+                self._mark_all(partition)
+        elif location_ids:
+            # Looked for in the encoded values: decoding a million of them would take many seconds.
+            found = re.compile(b"|".join(re.escape(codec.encoded_text(name)) for name in location_ids)).search
+            for partition in self._owned:
+                levels = self._levels.encoded(partition)
+                self._stale.update(((partition, key), None) for key, level in levels if found(level))
 
     def _reevaluate(self) -> list[tuple[int, bytes]]:
         """Put a bounded number of SKUs into the write set for the channels to be told anew."""

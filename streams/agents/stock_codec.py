@@ -80,6 +80,10 @@ _write_count = writer_of("CountInForce")
 
 write_movement = writer_of("StockMovement", spliced=ENVELOPE_FIELDS)
 write_alert = writer_of("StockAlert")
+write_source_heard = writer_of("SourceHeard")
+write_source_silence = writer_of("SourceSilence")
+read_source_heard = record_readers("SourceHeard", lambda *fields: fields)
+read_source_silence = record_readers("SourceSilence", lambda *fields: fields)
 
 
 def write_envelope(
@@ -184,6 +188,11 @@ def decode_failure(data: bytes | None, error: Exception) -> str:
 def encoded_sku(key: bytes) -> bytes:
     """Return the Avro encoding of a SKU, given as its Kafka key."""
     return varint(len(key)) + key
+
+
+def encoded_text(text: str) -> bytes:
+    """Return the Avro encoding of a text."""
+    return string(text)
 
 
 def encode_level(key: bytes, stock: Stock) -> bytes:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 from streams import topology
 from streams.agents import stock_codec as codec
 from streams.agents.policies import PolicyBook
+from streams.agents.sources import SourceBook
 from streams.agents.writing import Writing
-from streams.domain import alerts, availability
+from streams.domain import alerts, availability, freshness
 from streams.domain import policy as policies
 from streams.domain.lines import OpenLine
 from streams.domain.stock import ChannelLevel, Stock
@@ -16,10 +17,15 @@ class Teller:
     """Brings every SKU that a batch has touched up to date with its policy, and tells what is new."""
 
     def __init__(
-        self, writing: Writing, policies: PolicyBook, lines_of: Callable[[int, bytes], list[OpenLine]]
+        self,
+        writing: Writing,
+        policies: PolicyBook,
+        sources: SourceBook,
+        lines_of: Callable[[int, bytes], list[OpenLine]],
     ) -> None:
         self._writing = writing
         self._policies = policies
+        self._sources = sources
         self._lines_of = lines_of
         self._availability = {
             channel_id: (topology.availability_topic(channel_id).name, write)
@@ -33,7 +39,9 @@ class Teller:
             if written is None:
                 continue
             before = levels.committed(partition, key)
-            plan = self._policies.plan(key)
+            policy = plan = self._policies.plan(key)
+            if self._sources.silences and policy.sources is not None:
+                plan = freshness.heard_plan(policy, written.locations, self._sources.silences)
             stock = self._under_plan(written, plan, before)
             if before is not None and stock[1] == before[1]:
                 levels.unput(partition, key)
@@ -48,10 +56,18 @@ class Teller:
                 self._tell(partition, key, stock, news)
             if alerts.has_deficit(stock) or (before is not None and alerts.has_deficit(before)):
                 self._alert_oversell(partition, key, before, stock)
+            if standing or (before is not None and before[8]):
+                self._alert_standing(partition, key, before, stock, plan)
+            if news and before is not None and (alert := alerts.back_in_stock(before, stock, policy)):
+                self._writing.alert(partition, key, stock, alert)
 
     def _under_plan(self, stock: Stock, plan: policies.Plan, before: Stock | None) -> Stock:
-        """Return the stock with its safety stock; a re-evaluation that changes something is a new version."""
+        """Return the stock as its plan has it; a re-evaluation that changes something is a new version."""
         stock = availability.with_safety_stock(stock, plan)
+        # A plain plan without a threshold, as most are, is spared the question.
+        if not plan.plain or plan.low_stock_threshold is not None or stock[8]:
+            standing = alerts.standing(stock.locations, plan)
+            stock = stock if stock[8] == standing else stock._replace(standing=standing)
         unchanged_version = before is not None and before.version == stock.version
         if unchanged_version and (stock != before or availability.told(stock, plan)[1]):
             return stock._replace(version=stock.version + 1)
@@ -68,8 +84,9 @@ class Teller:
     def _alert_oversell(self, partition: int, key: bytes, before: Stock | None, after: Stock) -> None:
         levels_before = () if before is None else before.locations
         for alert in alerts.oversell_alerts(levels_before, after.locations):
-            known = -min(0, Stock("", locations=levels_before).level(alert.location_id).available)
-            self._writing.oversold_units += max(0, alert.deficit - known)
+            if alert.location_id != policies.ANY:  # The total is made of the locations, which are counted.
+                known = -min(0, Stock("", locations=levels_before).level(alert.location_id).available)
+                self._writing.oversold_units += max(0, alert.deficit - known)
             named = alert
             if alert.kind == alerts.OVERSOLD:
                 orders = alerts.affected_orders(
@@ -77,3 +94,10 @@ class Teller:
                 )
                 named = alert._replace(order_ids=tuple(orders))
             self._writing.alert(partition, key, after, named)
+
+    def _alert_standing(
+        self, partition: int, key: bytes, before: Stock | None, after: Stock, plan: policies.Plan
+    ) -> None:
+        known = () if before is None else before.standing
+        for alert in alerts.standing_alerts(known, after.standing, after.locations, plan):
+            self._writing.alert(partition, key, after, alert)

@@ -24,8 +24,8 @@ class Writing:
     """
     The batch in hand, the table of stock, and what is counted until the batch has committed.
 
-    outcomes counts by (topic, outcome), refusals by (topic, kind, reason); sources has the latest occurred_at by
-    source_id, UTC milliseconds; discrepancies has units "found" and "lost" by (location_id, which).
+    outcomes counts by (topic, outcome), refusals by (topic, kind, reason), alerts by kind; sources has the latest
+    occurred_at by source_id, UTC milliseconds; discrepancies has units "found" and "lost" by (location_id, which).
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -43,6 +43,7 @@ class Writing:
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.refusals: Counter[tuple[str, str, str]] = Counter()
         self.sources: dict[str, int] = {}
+        self.alerts: Counter[str] = Counter()
         self.oversold_units = 0
         self.discrepancies: Counter[tuple[str, str]] = Counter()
         self._noted_since = 0 if batch is None else batch.now - self._noted_milliseconds
@@ -104,8 +105,13 @@ class Writing:
         cause belongs to the id where one version of a SKU may give rise to several alerts.
         """
         alert_id = f"{alert.kind}:{stock.sku}:{alert.location_id}:{stock.version}"
+        self.raise_alert(partition, key, f"{alert_id}:{cause}" if cause else alert_id, stock, alert)
+
+    def raise_alert(self, partition: int, key: bytes, alert_id: str, stock: Stock, alert: Alert) -> None:
+        """Raise an alert under an id of its own, about a SKU or, with one named *, about all."""
+        self.alerts[alert.kind] += 1
         value = codec.write_alert(
-            f"{alert_id}:{cause}" if cause else alert_id,
+            alert_id,
             stock.sku,
             alert.location_id,
             alert.kind,

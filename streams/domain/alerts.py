@@ -1,13 +1,24 @@
-"""What a person should know about a SKU (semantics 3 and 8)."""
+"""
+What a person should know about a SKU (semantics 3, 8 and 9).
+
+Three kinds of life: what is oversold alerts whenever it grows and when it is over, as the figures before and after
+show; what stands in the table (`Stock.standing`: low stock, shrunk ring-fences) alerts when it begins or grows; back
+in stock is told when it happens.
+"""
 
 from typing import NamedTuple
 
+from streams.domain import availability
 from streams.domain.events import StockEvent
 from streams.domain.lines import ORDER, OpenLine
-from streams.domain.stock import Level, Stock
+from streams.domain.policy import ANY, Plan
+from streams.domain.stock import Level, StandingAlert, Stock
 
 OVERSOLD, OVERSOLD_RESOLVED, OVER_SHIPPED = "OVERSOLD", "OVERSOLD_RESOLVED", "OVER_SHIPPED"
 DISCREPANCY = "DISCREPANCY"
+LOW_STOCK, BACK_IN_STOCK = "LOW_STOCK", "BACK_IN_STOCK"
+RING_FENCE_SHRUNK, RING_FENCE_RESTORED = "RING_FENCE_SHRUNK", "RING_FENCE_RESTORED"
+STALE_SOURCE, STALE_SOURCE_RESOLVED = "STALE_SOURCE", "STALE_SOURCE_RESOLVED"
 AFFECTED_ORDERS_NAMED = 20  # A person can act on no more at once, and the alert stays small.
 
 
@@ -15,7 +26,8 @@ class Alert(NamedTuple):
     """
     One alert; deficit and quantity are in units, deficit is 0 when resolved.
 
-    order_ids are the promises that it affects, references what else it names.
+    location_id is * for what concerns all locations together; order_ids are the promises that it affects, references
+    what else it names.
     """
 
     kind: str
@@ -27,9 +39,8 @@ class Alert(NamedTuple):
 
 
 def oversell_alerts(before: tuple[Level, ...], after: tuple[Level, ...]) -> list[Alert]:
-    """Return an alert for each location whose deficit has grown or ended."""
-    short_before = {level.location_id: -level.available for level in before if level.available < 0}
-    short_after = {level.location_id: -level.available for level in after if level.available < 0}
+    """Return an alert for each location, and for all of several together, whose deficit has grown or ended."""
+    short_before, short_after = deficits(before), deficits(after)
     grown = [
         Alert(OVERSOLD, location_id, deficit)
         for location_id, deficit in short_after.items()
@@ -37,6 +48,14 @@ def oversell_alerts(before: tuple[Level, ...], after: tuple[Level, ...]) -> list
     ]
     resolved = [Alert(OVERSOLD_RESOLVED, name, 0) for name in short_before if name not in short_after]
     return grown + resolved
+
+
+def deficits(levels: tuple[Level, ...]) -> dict[str, int]:
+    """Return what is short by location; under * in total, where there are several locations."""
+    short = {level.location_id: -level.available for level in levels if level.available < 0}
+    if short and len(levels) > 1 and (balance := sum(level.available for level in levels)) < 0:
+        short[ANY] = -balance
+    return short
 
 
 def over_shipment(before: OpenLine, after: OpenLine, event: StockEvent) -> Alert | None:
@@ -60,9 +79,9 @@ def discrepancy(
 
 
 def affected_orders(lines: list[OpenLine], location_id: str, deficit: int) -> list[str]:
-    """Return the youngest open orders at a location that together hold the deficit, youngest first."""
+    """Return the youngest open orders at a location (or under * all) that hold the deficit, youngest first."""
     open_orders = [
-        line for line in lines if line.kind == ORDER and line.location_id == location_id and line.open
+        line for line in lines if line.kind == ORDER and location_id in {line.location_id, ANY} and line.open
     ]
     affected: list[str] = []
     for line in sorted(open_orders, key=lambda line: (line.opened_at or 0, line.line_id), reverse=True):
@@ -79,3 +98,64 @@ def has_deficit(stock: Stock) -> bool:
         if on_hand < unsellable + reserved + held + safety_stock:
             return True
     return False
+
+
+def standing(locations: tuple[Level, ...], plan: Plan) -> tuple[StandingAlert, ...]:
+    """Return which alerts stand as the figures and the plan are, in order of kind."""
+    found = []
+    threshold = plan.low_stock_threshold
+    if threshold is not None and (units := availability.total(locations)) <= threshold:
+        found.append(StandingAlert(LOW_STOCK, units))
+    if lost := sum(_lost_of_ring_fences(locations, plan).values()):
+        found.append(StandingAlert(RING_FENCE_SHRUNK, lost))
+    return tuple(found)
+
+
+def standing_alerts(
+    before: tuple[StandingAlert, ...],
+    after: tuple[StandingAlert, ...],
+    locations: tuple[Level, ...],
+    plan: Plan,
+) -> list[Alert]:
+    """
+    Return what is new about standing alerts, given what stands now and the locations and plan that it follows from.
+
+    Low stock is told once until it is over, a ring-fence whenever it loses more and when it is whole again.
+    """
+    known, now = dict(before), dict(after)
+    alerts = []
+    if LOW_STOCK in now and LOW_STOCK not in known:
+        alerts.append(Alert(LOW_STOCK, ANY, 0, quantity=now[LOW_STOCK]))
+    lost = now.get(RING_FENCE_SHRUNK, 0)
+    if lost > known.get(RING_FENCE_SHRUNK, 0):
+        channels = tuple(_lost_of_ring_fences(locations, plan))
+        alerts.append(Alert(RING_FENCE_SHRUNK, ANY, 0, quantity=lost, references=channels))
+    elif not lost and RING_FENCE_SHRUNK in known:
+        alerts.append(Alert(RING_FENCE_RESTORED, ANY, 0))
+    return alerts
+
+
+def back_in_stock(before: Stock, after: Stock, plan: Plan) -> Alert | None:
+    """
+    Return an alert when channels were told of nothing, and now some may sell again.
+
+    plan is the one without regard to silent sources: that a source is heard again brings no goods.
+    """
+    if not any(level.available_to_sell for level in after.availability):
+        return None
+    if not before.availability or any(level.available_to_sell for level in before.availability):
+        return None
+    if any(units for _, units in availability.available_to_sell(before.locations, plan)):
+        return None
+    return Alert(BACK_IN_STOCK, ANY, 0, quantity=availability.total(after.locations))
+
+
+def _lost_of_ring_fences(locations: tuple[Level, ...], plan: Plan) -> dict[str, int]:
+    """Return what each channel's ring-fence lacks, for those that lack something."""
+    if not any(channel.ring_fence for channel in plan.channels):
+        return {}
+    kept = availability.kept_ring_fences(locations, plan)
+    lost = {
+        channel.channel_id: channel.ring_fence - kept.get(channel.channel_id, 0) for channel in plan.channels
+    }
+    return {channel_id: units for channel_id, units in lost.items() if units}

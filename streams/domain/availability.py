@@ -17,12 +17,17 @@ def available_to_sell(locations: tuple[Level, ...], plan: Plan) -> list[tuple[st
     if plan.plain:
         total = _pooled(locations, None)
         return [(channel[0], total) for channel in plan.channels]
-    ring_fences = _ring_fences(locations, plan)
+    ring_fences = kept_ring_fences(locations, plan)
     fenced = sum(ring_fences.values())
     return [
         (channel.channel_id, _for_channel(locations, channel, fenced + plan.network_safety, ring_fences))
         for channel in plan.channels
     ]
+
+
+def total(locations: tuple[Level, ...]) -> int:
+    """Return what can be sold over all locations, whoever sells it."""
+    return _pooled(locations, None)
 
 
 def _for_channel(
@@ -43,7 +48,7 @@ def _pooled(locations: tuple[Level, ...], location_ids: frozenset[str] | None) -
     return pooled
 
 
-def _ring_fences(locations: tuple[Level, ...], plan: Plan) -> dict[str, int]:
+def kept_ring_fences(locations: tuple[Level, ...], plan: Plan) -> dict[str, int]:
     """Return ring-fenced units by channel, shrunk to what is there: lower priority numbers keep theirs first."""
     kept: dict[str, int] = {}
     fenced = [channel for channel in plan.channels if channel.ring_fence]

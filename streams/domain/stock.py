@@ -47,7 +47,7 @@ class Promise(NamedTuple):
 
 
 class StandingAlert(NamedTuple):
-    """An alert that was raised and is not over; quantity is what it was raised about last, in units."""
+    """An alert that was raised and is not over; quantity is what is left, or what ring-fences lack, in units."""
 
     kind: str
     quantity: int = 0

@@ -52,6 +52,8 @@ class Monitor:
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[tuple[str, str, str]] = Counter()
+        self.alerts_by_kind: Counter[str] = Counter()
+        self.silent = 0
         self.oversold_units = 0
         self.discrepancies: Counter[tuple[str, str]] = Counter()
         self.latest: dict[str, int] = {}
@@ -61,6 +63,12 @@ class Monitor:
 
     def refused(self, reasons: Mapping[tuple[str, str, str], int]) -> None:
         self.reasons.update(reasons)
+
+    def alerts(self, kinds: Mapping[str, int]) -> None:
+        self.alerts_by_kind.update(kinds)
+
+    def stale_sources(self, count: int) -> None:
+        self.silent = count
 
     def oversold(self, units: int) -> None:
         self.oversold_units += units
@@ -160,9 +168,9 @@ class Stockroom:
         self.all += producer.emitted
         return Harvest(producer.emitted)
 
-    def tick(self) -> Harvest:
+    def tick(self, now: int = NOW) -> Harvest:
         """A batch without records."""
-        return self.take()
+        return self.take(now=now)
 
     def hear_globals(self, harvest: Harvest) -> None:
         """Bring what a batch wrote for all workers round through the global topics."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.agents import stock as stock_module
+from streams.domain.catalogue import ItemDescribed
 from streams.domain.events import GoodsReceived, OrderPlaced, SaleRecorded
 from streams.domain.policy import ChannelPolicy, LocationPolicy, StockPolicySet
 from tests.agents.stockroom import Harvest, Stockroom
@@ -218,3 +219,55 @@ def test_policy_that_makes_no_sense_is_a_dead_letter() -> None:
         "INVALID_POLICY",
     )
     assert not room.agent.pending
+
+
+def shelved(room: Stockroom, version: int = 1, **categories: str) -> None:
+    """Let the catalogue say which SKU is in which category."""
+    room.take(
+        *(
+            ItemDescribed(f"{sku}-{version}", "pim", sku, NOW + version, category=category)
+            for sku, category in categories.items()
+        )
+    )
+
+
+def test_policy_of_a_category_is_told_of_its_skus_alone() -> None:
+    """Hot: the narrower category and the SKU's own document before it, all other SKUs as they were."""
+    room = Stockroom()
+    shelved(room, a="shoes/trainers", b="shoes/boots", c="shoes/trainers", d="hats")
+    stocked(room, "a", "b", "c", "d")
+    room.take(policy("p-1", "c", channels=cap(1)))
+    settle(room)
+    room.take(policy("p-2", "*/shoes", channels=cap(5)))
+    told = {item: units for harvest in settle(room) for item, units in harvest.told().items()}
+    assert told == {(channel, sku): 5 for channel in ("pos", "web") for sku in ("a", "b")}
+    room.take(policy("p-3", "*/shoes/trainers", channels=cap(3)))
+    told = {item: units for harvest in settle(room) for item, units in harvest.told().items()}
+    assert told == {(channel, "a"): 3 for channel in ("pos", "web")}
+
+
+def test_sku_that_changes_its_category_comes_under_that_categorys_policy() -> None:
+    """It alone is re-evaluated; a document of its own goes on from the new category."""
+    room = Stockroom()
+    shelved(room, a="hats", b="hats", c="hats")
+    stocked(room, "a", "b", "c")
+    room.take(policy("p-1", "*/shoes", channels=cap(5)), policy("p-2", "c", safety_stock=6))
+    settle(room)
+    shelved(room, 2, a="shoes", c="shoes")
+    told = {item: units for harvest in settle(room) for item, units in harvest.told().items()}
+    assert told == {(channel, "a"): 5 for channel in ("pos", "web")}, "c has four units left"
+    room.take(policy("p-3", "*/shoes", occurred_at=NOW + 1, channels=cap(2)))
+    told = {item: units for harvest in settle(room) for item, units in harvest.told().items()}
+    assert told == {(channel, sku): 2 for channel in ("pos", "web") for sku in ("a", "c")}
+
+
+def test_a_sku_may_not_be_called_like_a_policy() -> None:
+    """Its documents would be taken for those of a category, or of all SKUs."""
+    room = Stockroom()
+    letters = [stocked_letter for sku in ("*", "*/shoes") for stocked_letter in room.take(goods_of(sku))]
+    assert [letter.header("__streams.errors.exception") for letter in letters] == ["INVALID_SKU"] * 2
+
+
+def goods_of(sku: str) -> GoodsReceived:
+    """A receipt of a SKU."""
+    return make(GoodsReceived, event_id=sku, sku=sku, inbound_id=None)

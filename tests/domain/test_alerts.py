@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 
 from streams.domain.alerts import (
     AFFECTED_ORDERS_NAMED,
+    BACK_IN_STOCK,
+    LOW_STOCK,
     OVER_SHIPPED,
     OVERSOLD,
     OVERSOLD_RESOLVED,
+    RING_FENCE_RESTORED,
+    RING_FENCE_SHRUNK,
     Alert,
     affected_orders,
+    back_in_stock,
     has_deficit,
     over_shipment,
     oversell_alerts,
+    standing,
+    standing_alerts,
 )
 from streams.domain.events import OrderCancelled, OrderPlaced, OrderShipped, TransferReceived
 from streams.domain.lines import OpenLine, after, line_of
-from streams.domain.stock import Level, Stock
+from streams.domain.policy import ChannelPlan, Plan, plain_plan
+from streams.domain.stock import ChannelLevel, Level, StandingAlert, Stock
 from tests.domain.plans import levels
 from tests.domain.shop import NOW, SKU, make
 
@@ -61,14 +70,119 @@ def test_each_location_is_told_apart() -> None:
 @given(levels(), levels())
 def test_alerts_and_deficits_tell_the_same_story(before: tuple[Level, ...], now: tuple[Level, ...]) -> None:
     """No alert without a deficit before or after, and the deficit is what is missing."""
+    gone = {level.location_id for level in before} - {level.location_id for level in now}
+    now = tuple(sorted((*now, *map(Level, gone))))  # A location once known stays, with nothing in it.
     alerts = oversell_alerts(before, now)
     short = Stock(SKU, locations=now)
     if not has_deficit(Stock(SKU, locations=before)) and not has_deficit(short):
         assert alerts == []
     for alert in alerts:
-        assert alert.deficit == max(0, -short.level(alert.location_id).available)
+        meant = [level for level in now if alert.location_id in {level.location_id, "*"}]
+        assert alert.deficit == max(0, -sum(level.available for level in meant))
         assert (alert.kind == OVERSOLD) == (alert.deficit > 0)
     assert has_deficit(short) == any(level.available < 0 for level in now)
+
+
+def test_several_locations_together_are_told_apart_from_each() -> None:
+    """In total nothing is short while another location makes up for it; a single location is its own total."""
+    short, ample = Level("store", -3), Level("warehouse", 2)
+    assert oversell_alerts((), (short, ample)) == [
+        Alert(OVERSOLD, "store", 3),
+        Alert(OVERSOLD, "*", 1),
+    ]
+    assert oversell_alerts((short, ample), (short, Level("warehouse", 3))) == [
+        Alert(OVERSOLD_RESOLVED, "*", 0)
+    ]
+    assert oversell_alerts((), (short,)) == [Alert(OVERSOLD, "store", 3)]
+
+
+def test_orders_everywhere_are_affected_by_what_is_short_in_total() -> None:
+    """The youngest first, wherever they are."""
+    lines = [order("here", 1, NOW), order("there", 1, NOW + 1, location_id="warehouse")]
+    assert affected_orders(lines, "*", 2) == ["there", "here"]
+
+
+FENCED = Plan((ChannelPlan("a", ring_fence=4), ChannelPlan("b", ring_fence=3, priority=1)), plain=False)
+LOW = Plan((), low_stock_threshold=5)
+
+
+@pytest.mark.parametrize(("units", "stands"), [(6, False), (5, True), (0, True), (-2, True)])
+def test_low_stock_stands_at_the_threshold_and_below(units: int, stands: bool) -> None:
+    """What can be sold is never less than nothing."""
+    expected = (StandingAlert(LOW_STOCK, max(0, units)),) if stands else ()
+    assert standing((Level("store", units),), LOW) == expected
+    assert standing((Level("store", units),), Plan(())) == ()
+
+
+def test_low_stock_looks_at_all_locations_together() -> None:
+    """What is short at one does not make the other's stock less."""
+    assert standing((Level("store", -9), Level("warehouse", 6)), LOW) == ()
+    assert standing((Level("store", 3), Level("warehouse", 2)), LOW) == (StandingAlert(LOW_STOCK, 5),)
+
+
+def test_low_stock_is_told_once_until_it_is_over() -> None:
+    """Falling further is no news; after rising above the threshold it is told again."""
+    told = []
+    known: tuple[StandingAlert, ...] = ()
+    for units in (6, 5, 2, 5, 6, 5):
+        levels_now = (Level("store", units),)
+        now = standing(levels_now, LOW)
+        told.append([alert.quantity for alert in standing_alerts(known, now, levels_now, LOW)])
+        known = now
+    assert told == [[], [5], [], [], [], [5]]
+
+
+def test_a_shrunk_ring_fence_is_told_as_it_grows_and_when_it_is_whole() -> None:
+    """With the units that are lost and the channels that lost them, in order of priority."""
+    told = []
+    known: tuple[StandingAlert, ...] = ()
+    for units in (7, 5, 5, 6, 3, 7):
+        levels_now = (Level("store", units),)
+        now = standing(levels_now, FENCED)
+        found = standing_alerts(known, now, levels_now, FENCED)
+        told.append([(alert.kind, alert.quantity, alert.references) for alert in found])
+        known = now
+    assert told == [
+        [],
+        [(RING_FENCE_SHRUNK, 2, ("b",))],
+        [],
+        [],
+        [(RING_FENCE_SHRUNK, 4, ("a", "b"))],
+        [(RING_FENCE_RESTORED, 0, ())],
+    ]
+
+
+def test_a_ring_fence_that_is_taken_down_is_restored() -> None:
+    """Nobody waits for units any more."""
+    levels_now = (Level("store", 3),)
+    known = standing(levels_now, FENCED)
+    open_plan = Plan((ChannelPlan("a"), ChannelPlan("b")))
+    (alert,) = standing_alerts(known, standing(levels_now, open_plan), levels_now, open_plan)
+    assert alert.kind == RING_FENCE_RESTORED
+
+
+def told_of(units: int, *told: int) -> Stock:
+    """So much in the store, and what channels a, b, … were told."""
+    channels = tuple(ChannelLevel(name, figure, 1) for name, figure in zip("ab", told, strict=False))
+    return Stock(SKU, locations=(Level("store", units),), availability=channels)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_back"),
+    [
+        (told_of(0, 0, 0), told_of(3, 0, 3), True),
+        (told_of(0, 0, 0), told_of(1, 0, 0), False),
+        (told_of(1, 0, 1), told_of(3, 3, 3), False),
+        (told_of(0, 0, 0), told_of(0, 0, 0), False),
+        (told_of(3, 0, 0), told_of(3, 3, 3), False),
+    ],
+    ids=["from nothing", "kept back", "some could sell", "still nothing", "only its source was silent"],
+)
+def test_back_in_stock_is_from_nothing_to_more(before: Stock, after: Stock, is_back: bool) -> None:
+    """When no channel could sell and now one can; not when goods were there all along."""
+    alert = back_in_stock(before, after, plain_plan("ab"))
+    assert (alert is not None) == is_back
+    assert alert is None or alert == Alert(BACK_IN_STOCK, "*", 0, quantity=3)
 
 
 def test_the_youngest_orders_are_affected_youngest_first() -> None:

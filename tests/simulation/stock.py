@@ -36,6 +36,12 @@ class SilentStockMonitor(SilentMonitor):
     def refused(self, reasons: Mapping[tuple[str, str, str], int]) -> None:
         """Ignore it."""
 
+    def alerts(self, kinds: Mapping[str, int]) -> None:
+        """Ignore it."""
+
+    def stale_sources(self, count: int) -> None:
+        """Ignore it."""
+
     def oversold(self, units: int) -> None:
         """Ignore it."""
 
