@@ -78,6 +78,10 @@ DISCREPANCY_UNITS = Counter(
 )
 ALERTS = Counter("onhand_alerts", "Alerts raised, by kind; the topic stock-alerts has them.", ("kind",))
 STALE_SOURCES = Gauge("onhand_stale_sources", "Sources silent for longer than some policy allows.")
+HOLD_OUTCOMES = ("placed", "changed", "confirmed", "released", "expired", "refused")
+HOLDS = Counter(
+    "onhand_holds", f"Checkout holds by what became of them: {', '.join(HOLD_OUTCOMES)}.", ("outcome",)
+)
 SOURCE_STALENESS = Gauge(
     "onhand_source_staleness_seconds", "Age of the latest event of a source, by its occurred_at.", ("source",)
 )

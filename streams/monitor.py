@@ -81,6 +81,11 @@ class WorkerMonitor:
         for (location_id, direction), units in discrepancies.items():
             metrics.DISCREPANCY_UNITS.labels(self._locations.shown(location_id), direction).inc(units)
 
+    def holds(self, counts: Mapping[str, int]) -> None:
+        """Take counts by what became of holds."""
+        for outcome, count in counts.items():
+            metrics.HOLDS.labels(outcome.lower()).inc(count)
+
     def sources(self, latest: Mapping[str, int]) -> None:
         """Take the latest occurred_at by source_id."""
         self._sources.saw(latest)
@@ -106,6 +111,8 @@ def _show_zeros() -> None:
         metrics.RETRIES.labels(topic.name, Reason.UNKNOWN_SKU)
     for kind in ALERT_KINDS:
         metrics.ALERTS.labels(kind)
+    for outcome in metrics.HOLD_OUTCOMES:
+        metrics.HOLDS.labels(outcome)
 
 
 def now_milliseconds() -> int:

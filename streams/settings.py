@@ -62,6 +62,9 @@ class Settings(BaseSettings):
         10_000, ge=1_000, description="When the broker ends a dead transaction."
     )
     lateness_horizon_hours: int = Field(24, ge=1, description="Older events are marked late in the ledger.")
+    hold_maximum_hours: int = Field(
+        24, ge=1, description="A checkout hold may not be asked for longer than this."
+    )
     retry_delay_seconds: float = Field(
         5.0, gt=0, description="First wait of a retried event; doubles each time."
     )

@@ -2,9 +2,10 @@
 
 from streams import topology
 from streams.agents import stock_codec as codec
+from streams.agents.holds import HoldDesk
 from streams.agents.policies import PolicyBook
 from streams.agents.writing import Writing
-from streams.domain import alerts, availability, fold, lines
+from streams.domain import alerts, availability, fold, holds, lines, orders
 from streams.domain.counts import CountInForce
 from streams.domain.events import (
     NET_OF_ORDERS,
@@ -71,10 +72,14 @@ class MovementDesk:
         self.lines: Table[OpenLine] = Table(
             topology.OPEN_LINES.name, codec.encode_line, codec.decode_line, codec.sku_of_line
         )
+        self.holds = HoldDesk(writing, policies, self._fold)
 
     def apply(self, partition: int, key: bytes, stock: Stock, event: StockEvent, envelope: bytes) -> str:
         """Apply a movement and write its ledger row; return its outcome."""
-        found = self._fold(partition, key, stock, event)
+        if type(event) is OrderPlaced:
+            found = self._order(partition, key, stock, event)
+        else:
+            found = self._fold(partition, key, stock, event)
         self._record(partition, key, event, envelope, found)
         return found.outcome
 
@@ -85,8 +90,29 @@ class MovementDesk:
         self._record(partition, key, event, envelope, found)
         return found.outcome
 
-    def _fold(self, partition: int, key: bytes, stock: Stock, event: StockEvent) -> fold.Outcome:
-        """Fold an event into its SKU, and into the line that it belongs to."""
+    def _order(self, partition: int, key: bytes, stock: Stock, order: OrderPlaced) -> fold.Outcome:
+        """Fold an order; the units of a hold that it names are its own."""
+        if self.holds.settle(partition, key):
+            stock = self._writing.levels.get(partition, key) or stock
+        hold = self.holds.named_by(partition, key, order)
+        if hold is not None and holds.reserved_for(hold, order):
+            self.holds.take(partition, key, hold, order)
+            level = stock.level(order.location_id)
+            return fold.Outcome(stock, None, level, level, fold.SUPERSEDED)
+        if hold is None or not holds.serves(hold, order):
+            return self._fold(partition, key, stock, order)
+        room = holds.touched(holds.given_back(stock, hold), order.occurred_at)
+        found = self._fold(partition, key, room, order, holds.promised(hold, order.location_id))
+        if found.outcome is fold.REJECTED:
+            level = stock.level(order.location_id)
+            return found._replace(stock=stock, before=level, after=level)
+        self.holds.confirm_for(partition, key, hold, order, stock, room)
+        return found
+
+    def _fold(
+        self, partition: int, key: bytes, stock: Stock, event: StockEvent, promised: int = 0
+    ) -> fold.Outcome:
+        """Fold an event into its SKU, and into the line that it belongs to; a hold has promised so many units."""
         empty = lines.line_of(event)
         if empty is None:
             outcome = fold.apply(stock, event)
@@ -97,6 +123,7 @@ class MovementDesk:
                 stock,
                 event,
                 line,
+                orders.PLAIN_TERMS if promised == 0 else orders.Terms(promised=promised),
                 net_of_orders=line.kind == ORDER and self._is_net_of_orders(partition, key, stock, event),
             )
             if outcome.outcome is not fold.REJECTED and outcome.line is not None:

@@ -7,6 +7,7 @@ module finds out what a record is and whether it may be applied; the desks besid
 
     movements    sales, orders, returns, receipts, transfers, adjustments
     counts       single counts, and rows of partial feeds
+    holds        checkout holds: requests, answers, expiry
     policies     documents, and the SKUs to re-evaluate after them
     items        SKU master data: what sources describe, merged
     sources      which sources were heard when, and whose silence is too long
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from streams import topology
+from streams.agents import hold_codec
 from streams.agents import stock_codec as codec
 from streams.agents.counts import CountDesk
 from streams.agents.items import ItemBook, ItemChange, ItemDesk
@@ -28,7 +30,7 @@ from streams.agents.refusals import Refusals
 from streams.agents.sources import SourceBook
 from streams.agents.telling import Teller
 from streams.agents.writing import Writing
-from streams.domain import catalogue, fold, policy_rules, validation
+from streams.domain import catalogue, fold, hold_requests, policy_rules, validation
 from streams.domain import policy as policies
 from streams.domain.errors import EventRefused, GiveUp, NotYet, Reason
 from streams.domain.events import INTRODUCING_EVENTS, StockCounted, StockEvent
@@ -46,6 +48,7 @@ SKUS_REEVALUATED = 1_000  # At a time after a change of policies or channels: ab
 
 POLICIES, IN_FORCE = topology.STOCK_POLICIES.name, topology.POLICIES_IN_FORCE.name
 ITEMS, ITEMS_IN_FORCE = topology.STOCK_ITEMS.name, topology.ITEMS_IN_FORCE.name
+RESERVATIONS = topology.STOCK_RESERVATIONS.name
 
 
 class StockMonitor(Protocol):
@@ -69,6 +72,9 @@ class StockMonitor(Protocol):
     def counted(self, discrepancies: Mapping[tuple[str, str], int]) -> None:
         """Take units that counts found or missed, by (location_id, "found" or "lost")."""
 
+    def holds(self, counts: Mapping[str, int]) -> None:
+        """Take counts by what became of holds."""
+
     def sources(self, latest: Mapping[str, int]) -> None:
         """Take the latest occurred_at by source_id, UTC milliseconds."""
 
@@ -85,6 +91,7 @@ class StockAgent:
         self._policies = PolicyBook(settings.channels, self._items.category)
         self._refusals = Refusals(self._writing)
         self._movements = MovementDesk(self._writing, self._policies)
+        self._holds = self._movements.holds
         self._counts = CountDesk(self._writing, self._policies, self._movements)
         self._item_desk = ItemDesk(self._writing, self._items, settings.catalogue_authority)
         self._sources = SourceBook(self._writing)
@@ -93,6 +100,7 @@ class StockAgent:
             self._levels,
             self._movements.lines,
             self._movements.counts.table,
+            self._holds.table,
         )
         self.recent = self._writing.recent
         self._globals: dict[str, Callable[[bytes, bytes | None], None]] = {
@@ -109,8 +117,8 @@ class StockAgent:
 
     @property
     def pending(self) -> bool:
-        """True while SKUs wait to be re-evaluated after a change of policies or channels."""
-        return bool(self._stale)
+        """True while SKUs wait to be re-evaluated after a change of policies or channels, or holds to end."""
+        return bool(self._stale) or self._holds.pending
 
     def take_global(self, record: Record) -> None:
         """Take what concerns all workers; the SKUs that it concerns are re-evaluated between batches."""
@@ -145,6 +153,7 @@ class StockAgent:
     def assigned(self, partition: int) -> None:
         """Own a restored partition; policies or the set of channels may have changed while nobody did."""
         self._owned.add(partition)
+        self._holds.assigned(partition)
         if self._policies:
             self._mark_all(partition)
         else:
@@ -154,6 +163,7 @@ class StockAgent:
     def revoked(self, partition: int) -> None:
         """Own a partition no more."""
         self._owned.discard(partition)
+        self._holds.revoked(partition)
         self._stale = {item: None for item in self._stale if item[0] != partition}
 
     def apply(self, batch: Batch) -> None:
@@ -161,6 +171,7 @@ class StockAgent:
         self._writing.begin(batch)
         self._accepted = {}
         self._item_desk.begin()
+        self._holds.pass_time()
         for record in batch.records:
             try:
                 self._apply(record)
@@ -180,6 +191,7 @@ class StockAgent:
             self._take_policy(key, encoded)
         for key, (_, encoded) in self._item_desk.accepted.items():
             self._item_changed(key, self._items.committed(key, encoded))
+        self._holds.committed()
         writing = self._writing
         self._monitor.events(writing.outcomes)
         self._monitor.refused(writing.refusals)
@@ -189,6 +201,8 @@ class StockAgent:
         self._monitor.stale_sources(len(self._sources.silences))
         if writing.oversold_units:
             self._monitor.oversold(writing.oversold_units)
+        if writing.holds:
+            self._monitor.holds(writing.holds)
 
     # One record ------------------------------------------------------------------------------------------
 
@@ -199,6 +213,9 @@ class StockAgent:
             return
         if topic == ITEMS:
             self._apply_item(record)
+            return
+        if topic == RESERVATIONS:
+            self._apply_request(record)
             return
         data, partition = record.value(), record.partition()
         event, envelope_end = codec.read_event(topic, data)
@@ -247,6 +264,23 @@ class StockAgent:
                 Reason.IDEMPOTENCY_CONFLICT, f"{source_id!r} has sent another event under the id {event_id!r}"
             )
         return verdict
+
+    # Holds -----------------------------------------------------------------------------------------------
+
+    def _apply_request(self, record: Record) -> None:
+        data, partition = record.value(), record.partition()
+        request = hold_codec.read_request(data)
+        assert data is not None, "read_request refuses null values"
+        key = self._checked_key(record, request.sku)
+        hold_requests.check(request, self._writing.batch.now)
+        if self._levels.get(partition, key) is None:
+            if self._refusals.forward(record, key):
+                return
+            _check_sku(request.sku)
+        verdict = self._verdict(record, request.source_id, request.event_id, data)
+        decide = self._holds.repeat if verdict is Verdict.DUPLICATE else self._holds.apply
+        self._writing.outcomes[record.topic(), decide(partition, key, request)] += 1
+        self._writing.heard(request.source_id, request.occurred_at)
 
     # Policies --------------------------------------------------------------------------------------------
 

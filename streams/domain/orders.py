@@ -28,12 +28,14 @@ class Terms(NamedTuple):
     """
     On what terms a promise is made: beyond what is available by backorder_limit units, which may be negative.
 
-    today is a UTC day; horizon_days is how far ahead supply and demand are looked at.
+    today is a UTC day; horizon_days is how far ahead supply and demand are looked at. promised is how many units of
+    the order a hold had promised already: so many are never refused, whatever facts have done to the location since.
     """
 
     backorder_limit: int = 0
     today: int = 0
     horizon_days: int = PROMISE_HORIZON_DAYS
+    promised: int = 0
 
 
 PLAIN_TERMS = Terms()
@@ -56,7 +58,8 @@ def is_covered(stock: Stock, line: OpenLine, counted: OpenLine, terms: Terms) ->
     """
     added = counted.open - line.open
     if counted.deliver_at is None and line.deliver_at is None:
-        return added <= 0 or added <= stock.level(counted.location_id).available + terms.backorder_limit
+        available = stock.level(counted.location_id).available
+        return added <= max(terms.promised, available + terms.backorder_limit)
     level, future = stock.level(counted.location_id), stock.future
     available = level.available
     if line.deliver_at is None:

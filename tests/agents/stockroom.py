@@ -11,6 +11,7 @@ from streams import topology
 from streams.agents.stock import StockAgent
 from streams.domain.catalogue import ItemDescribed
 from streams.domain.events import StockCounted, StockEvent
+from streams.domain.hold_requests import Request
 from streams.domain.policy import StockPolicySet
 from streams.engine.batch import Batch
 from streams.engine.log import Headers
@@ -20,7 +21,7 @@ from streams.engine.seen import SeenCodec, SeenEvents
 from streams.settings import Settings
 from tests.domain.shop import NOW
 
-Input = StockEvent | StockCounted | StockPolicySet | ItemDescribed
+Input = StockEvent | StockCounted | Request | StockPolicySet | ItemDescribed
 
 PARTITIONS = 4
 SEEN_CODEC = SeenCodec()
@@ -56,6 +57,7 @@ class Monitor:
         self.silent = 0
         self.oversold_units = 0
         self.discrepancies: Counter[tuple[str, str]] = Counter()
+        self.held: Counter[str] = Counter()
         self.latest: dict[str, int] = {}
 
     def events(self, outcomes: Mapping[tuple[str, str], int]) -> None:
@@ -75,6 +77,9 @@ class Monitor:
 
     def counted(self, discrepancies: Mapping[tuple[str, str], int]) -> None:
         self.discrepancies.update(discrepancies)
+
+    def holds(self, counts: Mapping[str, int]) -> None:
+        self.held.update(counts)
 
     def sources(self, latest: Mapping[str, int]) -> None:
         self.latest.update(latest)

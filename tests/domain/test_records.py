@@ -10,6 +10,8 @@ import schemas
 from streams import topology
 from streams.domain.catalogue import AttributeOrigin, BundleComponent, Item, ItemDescribed, ItemUnit
 from streams.domain.events import STOCK_EVENTS, StockCounted
+from streams.domain.hold_requests import REQUESTS
+from streams.domain.holds import ACTIVE, CONFIRMED, EXPIRED, REJECTED, RELEASED, Hold, HoldAnswer
 from streams.domain.lines import INBOUND, ORDER, TRANSFER, OpenLine, WaitingEvent
 from streams.domain.policy import (
     ChannelPolicy,
@@ -35,7 +37,8 @@ def items_of(record: str, field_name: str) -> dict[str, Any]:
     return found
 
 
-TOP_LEVEL: dict[str, Any] = {kind.__name__: kind for kind in STOCK_EVENTS} | {
+TOP_LEVEL: dict[str, Any] = {kind.__name__: kind for kind in (*STOCK_EVENTS, *REQUESTS)} | {
+    "Hold": Hold,
     "StockCounted": StockCounted,
     "StockPolicySet": StockPolicySet,
     "StockLevel": Stock,
@@ -44,6 +47,7 @@ TOP_LEVEL: dict[str, Any] = {kind.__name__: kind for kind in STOCK_EVENTS} | {
     "Item": Item,
 }
 NESTED: dict[tuple[str, str], Any] = {
+    ("Hold", "answers"): HoldAnswer,
     ("StockPolicySet", "channels"): ChannelPolicy,
     ("StockPolicySet", "locations"): LocationPolicy,
     ("StockPolicySet", "location_groups"): LocationGroup,
@@ -75,8 +79,8 @@ def test_nested_record_has_the_fields_of_its_schema_in_order(record: str, field_
 def test_the_domain_knows_every_event_of_the_input_topics() -> None:
     """No record may be published to a topic without a rule for what it means."""
     known = {kind.__name__ for kind in (*STOCK_EVENTS, StockCounted)} | {"StockPolicySet", "ItemDescribed"}
-    elsewhere = {"PlaceHold", "ConfirmHold", "ReleaseHold"}
-    assert known | elsewhere == set(topology.EVENT_TOPICS)
+    requests = {kind.__name__ for kind in REQUESTS}
+    assert known | requests == set(topology.EVENT_TOPICS)
 
 
 def test_every_event_begins_with_the_ledgers_envelope() -> None:
@@ -93,3 +97,9 @@ def test_kinds_of_lines_are_those_of_the_schema() -> None:
     """The codec refuses a kind that the schema does not name."""
     (kind,) = [field["type"] for field in schemas.load("OpenLine")["fields"] if field["name"] == "kind"]
     assert {ORDER, INBOUND, TRANSFER} == set(kind["symbols"])
+
+
+def test_states_of_holds_are_those_of_the_schema() -> None:
+    """The same for what became of a hold."""
+    (state,) = [field["type"] for field in schemas.load("Hold")["fields"] if field["name"] == "state"]
+    assert {ACTIVE, CONFIRMED, RELEASED, EXPIRED, REJECTED} == set(state["symbols"])

@@ -48,6 +48,9 @@ class SilentStockMonitor(SilentMonitor):
     def counted(self, discrepancies: Mapping[tuple[str, str], int]) -> None:
         """Ignore it."""
 
+    def holds(self, counts: Mapping[str, int]) -> None:
+        """Ignore it."""
+
     def sources(self, latest: Mapping[str, int]) -> None:
         """Ignore it."""
 
