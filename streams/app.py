@@ -1,4 +1,4 @@
-"""The one place where everything is wired: log, engine, stock agent, retries, Faust app and health."""
+"""The one place where everything is wired: log, engine, stock agent, retries, order desk, Faust app and health."""
 
 import gc
 import logging
@@ -19,6 +19,7 @@ from streams.engine.log import Log
 from streams.engine.topics import create_missing
 from streams.health import HealthServer
 from streams.monitor import WorkerMonitor, now_milliseconds
+from streams.orders.desk import OrderDesk
 from streams.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def engine_config(settings: Settings) -> EngineConfig:
     """Return what the engine needs to know: which topics come in and go out."""
     inputs = {topic.name for topic in topology.INPUTS}
     tables = {topic.name for topic in (*topology.TABLES, topology.SEEN_EVENTS)}
-    aside = {topology.DEAD_LETTER_DECISIONS.name}
+    aside = {topic.name for topic in (topology.DEAD_LETTER_DECISIONS, *topology.CHANNEL_TOPICS)}
     everything = {topic.name for topic in topology.all_topics(settings.channels)}
     return EngineConfig(
         settings.group_id,
@@ -127,6 +128,58 @@ class StockWorker:
             retries.stop()
         except BaseException as error:  # noqa: BLE001 - a thread must not die unheard: it ends the worker.
             end_process(error)
+
+
+def order_engine(log: Log, settings: Settings, monitor: WorkerMonitor) -> Engine:
+    """
+    Return the engine with the order desk on a log.
+
+    A consumer group of its own: it scales apart from the stock workers, and channels that send a flood of orders
+    do not make the stock agent's batches longer.
+    """
+    outputs = (
+        topology.STOCK_SALES,
+        topology.STOCK_RETURNS,
+        topology.dead_letter_topic(topology.CHANNEL_ORDERS),
+    )
+    config = EngineConfig(
+        f"{settings.group_id}-orders",
+        settings.worker_id,
+        (topology.CHANNEL_ORDERS.name,),
+        tuple(topic.name for topic in outputs),
+        topology.CHANNEL_ORDERS_SEEN.name,
+        topology.DEDUPLICATION_WINDOW_DAYS * topology.HOURS_PER_DAY,
+        settings.batch_max_records,
+    )
+    desk = OrderDesk(settings.partitions, monitor)
+    return Engine(log, config, desk, monitor, now_milliseconds, time.monotonic)
+
+
+class OrderWorker:
+    """One order desk process: the engine in the thread that runs it, with health beside it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._monitor = WorkerMonitor(now_milliseconds)
+        self._engine = order_engine(log_of(settings), settings, self._monitor)
+        self._health = HealthServer(
+            settings.metrics_port, lambda: self._engine.ready, host=settings.metrics_host
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Turn statements into events until stop is set; any error ends the process, and nothing is skipped."""
+        next_state = 0.0
+        with self._health:
+            logger.info("order desk: metrics on %s", self._health.url)
+            try:
+                self._engine.start()
+                while not stop.is_set():
+                    self._engine.step(RETRY_POLL_SECONDS)
+                    if (now := time.monotonic()) >= next_state:
+                        next_state = now + STATE_SECONDS
+                        self._monitor.state(self._engine.lag(), self._engine.held())
+                self._engine.close()
+            except BaseException as error:  # noqa: BLE001 - whatever it is ends the process, which says it.
+                end_process(error)
 
 
 def tune_collector() -> None:

@@ -159,6 +159,37 @@ DEAD_LETTER_DECISIONS = Topic(
     internal=True,
 )
 
+CHANNEL_ORDERS = Topic(
+    "channel-orders",
+    ("ChannelOrder",),
+    "what channels say of their orders, as they stand; the order desk makes events of it",
+    key="account:order",
+    retention_days=14,
+)
+CHANNEL_ORDERS_TOLD = Topic(
+    "channel-orders-told",
+    ("ChannelOrderTold",),
+    "what was told of each order",
+    key="account:order",
+    internal=True,
+)
+CHANNEL_ORDERS_SEEN = Topic(
+    "channel-orders-seen",
+    ("SeenEvents",),
+    "identities of statements of orders, packed by batch",
+    key="none",
+    retention_days=DEDUPLICATION_WINDOW_DAYS + 1,
+    internal=True,
+)
+INGRESS_DEAD_LETTERS = Topic(
+    "ingress-dlq",
+    (),
+    "bodies that channels sent and that can't be taken, whole, with the reason",
+    key="account",
+    retention_days=14,  # Bodies hold people's data: no longer than it takes to mend an account.
+    keeps_originals=True,
+)
+
 INPUTS = (
     STOCK_SALES,
     STOCK_RETURNS,
@@ -224,6 +255,16 @@ def egress_dead_letter_topic(channel_id: str) -> Topic:
     return dead_letter_topic(availability_topic(channel_id))
 
 
+CHANNEL_TOPICS = (
+    CHANNEL_ORDERS,
+    dead_letter_topic(CHANNEL_ORDERS),
+    CHANNEL_ORDERS_TOLD,
+    CHANNEL_ORDERS_SEEN,
+    INGRESS_DEAD_LETTERS,
+)
+"""Topics of the ingress and of the order desk; the stock agent knows none of them."""
+
+
 def all_topics(channel_ids: Iterable[str]) -> tuple[Topic, ...]:
     """Return every topic of an installation with these channels, inputs first."""
     channel_ids = tuple(channel_ids)
@@ -235,4 +276,5 @@ def all_topics(channel_ids: Iterable[str]) -> tuple[Topic, ...]:
         *(dead_letter_topic(topic) for topic in INPUTS),
         *(egress_dead_letter_topic(channel_id) for channel_id in channel_ids),
         *INTERNAL,
+        *CHANNEL_TOPICS,
     )

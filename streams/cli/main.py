@@ -16,6 +16,7 @@ _COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("up", "streams.cli.up", "up"),
     ("demo", "streams.cli.demo", "demo"),
     ("worker", "streams.cli.worker", "worker"),
+    ("orders", "streams.cli.orders", "orders"),
     ("projector", "streams.cli.projector", "projector"),
     ("registry", "streams.cli.registry", "registry"),
     ("topics", "streams.cli.worker", "topics"),

@@ -14,9 +14,9 @@ from streams.agents.dead_letters import (
 from streams.engine.errors import EngineError
 from streams.engine.log import Partition, Record
 from streams.engine.partitioner import partition_for
-from streams.topology import INPUTS, dead_letter_topic
+from streams.topology import CHANNEL_ORDERS, INPUTS, dead_letter_topic
 
-SOURCE_OF = {dead_letter_topic(topic).name: topic.name for topic in INPUTS}
+SOURCE_OF = {dead_letter_topic(topic).name: topic.name for topic in (*INPUTS, CHANNEL_ORDERS)}
 """The input topic of each dead-letter topic."""
 
 UNKNOWN_REASON = (

@@ -28,7 +28,7 @@ from streams.topology import Topic, all_topics
 from tests.schemas.conftest import RegistryProcess, registry_command
 from tests.schemas.samples import example
 
-TOPICS = all_topics(Settings().channels)
+TOPICS = [topic for topic in all_topics(Settings().channels) if topic.records]  # Not bodies as they came.
 PARTITIONS = 2
 ARRIVAL_SECONDS = 30.0  # It takes about a second; CI runs much beside it.
 
