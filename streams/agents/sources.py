@@ -109,6 +109,14 @@ class SourceBook:
             if source_id in here or len(here) < SOURCES_KEPT or source_id in self._places:
                 here[source_id] = now
 
+    @property
+    def listens(self) -> bool:
+        """True while silences were not judged in full, since it has not listened for long enough."""
+        looked_at = self._next_look - LOOK_INTERVAL_MS
+        return self._is_new or any(
+            looked_at < since + LISTENING_MS for since in self._listening_since.values()
+        )
+
     def look(self, owns: Callable[[int], bool]) -> set[str]:
         """
         Judge all silences when it is time to; return the sources whose silence began, grew or ended.
@@ -117,8 +125,9 @@ class SourceBook:
         are to tell.
         """
         now = self._writing.batch.now
-        back = self.silences and not self.silences.keys().isdisjoint(self._writing.sources)
-        if not (self._mentions or self._told) or (now < self._next_look and not back and not self._is_new):
+        back = not self.silences.keys().isdisjoint(self._writing.sources)
+        matters = self._is_new or (bool(self._mentions or self._told) and (now >= self._next_look or back))
+        if not matters:
             return set()
         self._next_look = now + LOOK_INTERVAL_MS
         if self._is_new:

@@ -86,6 +86,8 @@ def plan_of(settings: Settings) -> Plan:
         retries={topic.name: topology.retry_topic(topic).name for topic in topology.INPUTS},
         policies=topology.STOCK_POLICIES.name,
         policies_in_force=topology.POLICIES_IN_FORCE.name,
+        items_in_force=topology.ITEMS_IN_FORCE.name,
+        sources=topology.SOURCES.name,
         levels=topology.STOCK_LEVELS.name,
         movements=topology.STOCK_MOVEMENTS.name,
         availability={channel: topology.availability_topic(channel).name for channel in settings.channels},

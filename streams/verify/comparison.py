@@ -83,15 +83,19 @@ def compare_availability(
     The table's figures are compared on their own, so that one mistake is not reported twice.
     """
     for sku, level in levels.items():
-        expected = policies.availability(sku, level["locations"], told)
+        outlooks = policies.outlooks(sku, level["locations"], told)
+        compare_standing(sku, level, [outlook.standing for outlook in outlooks], report)
         in_table = {entry["channel_id"]: entry for entry in level["availability"]}
-        for channel_id, units in expected.items():
-            entry = told[channel_id].get(sku)
+        for channel_id, of_channel in told.items():
+            allowed = sorted({outlook.units[channel_id] for outlook in outlooks})
+            units = allowed[0] if len(allowed) == 1 else allowed
+            entry = of_channel.get(sku)
             where = f"{sku} in {channel_id}"
             if entry is None:
                 report.add(Kind.AVAILABILITY, where, "the channel was never told", units)
                 continue
-            if entry["channel_id"] != channel_id or entry["available_to_sell"] != units:
+            is_right = not outlooks or entry["available_to_sell"] in allowed
+            if entry["channel_id"] != channel_id or not is_right:
                 report.add(Kind.AVAILABILITY, where, "available_to_sell", units, entry["available_to_sell"])
             kept = in_table.get(channel_id)
             if kept is None or (kept["available_to_sell"], kept["version"]) != (
@@ -108,6 +112,13 @@ def compare_availability(
             report.add(
                 Kind.AVAILABILITY, f"{sku} in {channel_id}", "was told, but the table does not know the SKU"
             )
+
+
+def compare_standing(sku: str, level: dict[str, Any], allowed: list[dict[str, int]], report: Report) -> None:
+    """Compare the alerts that stand in the table with those that must; allowed is empty when that is unknown."""
+    found = {alert["kind"]: alert["quantity"] for alert in level["standing"]}
+    if allowed and found not in allowed:
+        report.add(Kind.ALERT, sku, "standing alerts", allowed[0] if len(allowed) == 1 else allowed, found)
 
 
 def compare_view(topic: str, published: Values, view: View, report: Report) -> None:

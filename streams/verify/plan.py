@@ -20,6 +20,8 @@ class Plan:
     retries: Mapping[str, str]
     policies: str
     policies_in_force: str
+    items_in_force: str
+    sources: str
     levels: str
     movements: str
     availability: Mapping[str, str]
@@ -34,6 +36,8 @@ class Plan:
             *self.dead_letters.values(),
             *self.retries.values(),
             self.policies_in_force,
+            self.items_in_force,
+            self.sources,
             self.levels,
             self.movements,
             *self.availability.values(),

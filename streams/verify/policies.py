@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from streams.verify.silence import World
+
 ANY = "*"
 WHOLE_BASIS_POINTS = 10_000
 
@@ -18,13 +20,27 @@ class ChannelRules(NamedTuple):
     cap: int | None
     ring_fence: int
     priority: int
+    maximum_staleness_seconds: int | None
+
+
+class Outlook(NamedTuple):
+    """What follows for one SKU in one world: units by channel, and figures of standing alerts by kind."""
+
+    units: dict[str, int]
+    standing: dict[str, int]
 
 
 class PolicyBook:
-    """The newest policy of each SKU and of `*`; (occurred_at, event_id) decides which is newest."""
+    """
+    The newest policy under each key; (occurred_at, event_id) decides which is newest.
+
+    categories are the paths of SKUs' categories; worlds says which sources may be silent, nothing that it is unknown.
+    """
 
     def __init__(self) -> None:
         self._newest: dict[str, dict[str, Any]] = {}
+        self.categories: dict[str, str | None] = {}
+        self.worlds: list[World] = [{}]
 
     def __len__(self) -> int:
         return len(self._newest)
@@ -43,6 +59,15 @@ class PolicyBook:
         """Return every policy in force."""
         return self._newest.values()
 
+    def watched(self) -> tuple[set[str], set[int]]:
+        """Return which sources policies name for freshness, and the limits of silence in seconds."""
+        sources: set[str] = set()
+        limits: set[int] = set()
+        for policy in self._newest.values():
+            sources.update(name for rule in policy["sources"] for name in rule["source_ids"] or ())
+            limits.update(rule["maximum_staleness_seconds"] or 0 for rule in policy["channels"])
+        return sources, limits - {0}
+
     def safety_stock(self, sku: str, location_id: str) -> int:
         """Return the units kept back of a SKU at a location."""
         for policy in self._documents(sku):
@@ -54,19 +79,69 @@ class PolicyBook:
                     return stated[name]
         return 0
 
-    def availability(self, sku: str, locations: list[Location], channels: Iterable[str]) -> dict[str, int]:
-        """Return what each channel may sell of a SKU, from its locations' figures."""
+    def outlooks(self, sku: str, locations: list[Location], channels: Iterable[str]) -> list[Outlook]:
+        """Return what may follow for a SKU from its locations' figures, by world; nothing if that is unknown."""
         free = {location["location_id"]: _free(location) for location in locations}
         documents = self._documents(sku)
         rules = {channel: _rules(documents, channel) for channel in channels}
-        fences = _ring_fences(free, rules)
-        network = next((d["network_safety"] for d in documents if d["network_safety"] is not None), 0)
-        kept_back = sum(fences.values()) + network
-        return {channel: _sellable(free, rules[channel], kept_back, fences[channel]) for channel in rules}
+        if not any(rule.maximum_staleness_seconds for rule in rules.values()):
+            return [_outlook(documents, free, rules)]
+        sources = {name: _sources(documents, name) for name in free}
+        if not any(sources.values()):
+            return [_outlook(documents, free, rules)]
+        return [_outlook(documents, free, _heard(rules, sources, world)) for world in self.worlds]
 
     def _documents(self, sku: str) -> list[dict[str, Any]]:
-        """Return the SKU's own policy, then the one for every SKU."""
-        return [policy for key in (sku, ANY) if (policy := self._newest.get(key)) is not None]
+        """Return the policies that concern a SKU: its own, those of its category and its parents, that for all."""
+        steps = (self.categories.get(sku) or "").split("/")
+        paths = ["*/" + "/".join(steps[: len(steps) - cut]) for cut in range(len(steps))]
+        return [policy for key in (sku, *paths, ANY) if (policy := self._newest.get(key)) is not None]
+
+
+def _outlook(
+    documents: list[dict[str, Any]], free: dict[str, int], rules: dict[str, ChannelRules]
+) -> Outlook:
+    fences = _ring_fences(free, rules)
+    kept_back = sum(fences.values()) + (_first(documents, "network_safety") or 0)
+    units = {name: _sellable(free, rule, kept_back, fences[name]) for name, rule in rules.items()}
+    standing = {}
+    threshold = _first(documents, "low_stock_threshold")
+    if threshold is not None and sum(free.values()) <= threshold:
+        standing["LOW_STOCK"] = sum(free.values())
+    if lacking := sum(rule.ring_fence - fences[name] for name, rule in rules.items()):
+        standing["RING_FENCE_SHRUNK"] = lacking
+    return Outlook(units, standing)
+
+
+def _first(documents: list[dict[str, Any]], name: str) -> Any:
+    """Return a rule of the whole document from the narrowest policy that states it."""
+    return next((policy[name] for policy in documents if policy[name] is not None), None)
+
+
+def _sources(documents: list[dict[str, Any]], location_id: str) -> list[str]:
+    """Return which sources must be heard for a location to be fresh."""
+    for policy in documents:
+        for name in (location_id, ANY):
+            for rule in policy["sources"]:
+                if rule["location_id"] == name and rule["source_ids"] is not None:
+                    return list(rule["source_ids"])
+    return []
+
+
+def _heard(
+    rules: dict[str, ChannelRules], sources: dict[str, list[str]], world: World
+) -> dict[str, ChannelRules]:
+    """Return the rules with each channel seeing only the locations whose sources it takes to be fresh."""
+    heard = {}
+    for channel, rule in rules.items():
+        limit = rule.maximum_staleness_seconds
+        fresh = {
+            name
+            for name, needed in sources.items()
+            if _sees(rule, name) and (limit is None or all(world[source] < limit for source in needed))
+        }
+        heard[channel] = rule._replace(location_ids=frozenset(fresh))
+    return heard
 
 
 def age_of(policy: dict[str, Any]) -> tuple[int, str]:
@@ -93,15 +168,34 @@ def _rules(documents: list[dict[str, Any]], channel_id: str) -> ChannelRules:
     def first(name: str, default: Any) -> Any:
         return next((rule[name] for rule in stated if rule[name] is not None), default)
 
-    locations = first("location_ids", None)
     return ChannelRules(
-        None if locations is None else frozenset(locations),
+        _sells_from(documents, stated),
         first("share_basis_points", WHOLE_BASIS_POINTS),
         first("buffer", 0),
         first("cap", None),
         first("ring_fence", 0),
         first("priority", 0),
+        first("maximum_staleness_seconds", None),
     )
+
+
+def _sells_from(documents: list[dict[str, Any]], stated: list[dict[str, Any]]) -> frozenset[str] | None:
+    """Return the locations of the narrowest rule that names any, by themselves or in groups; None for all."""
+    for rule in stated:
+        named, groups = rule["location_ids"], rule["location_group_ids"]
+        if named is not None or groups is not None:
+            members = [member for group in groups or () for member in _members(documents, group)]
+            return frozenset([*(named or ()), *members])
+    return None
+
+
+def _members(documents: list[dict[str, Any]], group_id: str) -> list[str]:
+    """Return the locations of a group, from the narrowest policy that names it."""
+    for policy in documents:
+        for group in policy["location_groups"]:
+            if group["group_id"] == group_id:
+                return list(group["location_ids"])
+    return []
 
 
 def _sees(rules: ChannelRules, location_id: str) -> bool:

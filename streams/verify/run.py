@@ -1,6 +1,8 @@
 """The whole verification, over any reader."""
 
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from streams.verify.aside import SetAside
@@ -11,15 +13,20 @@ from streams.verify.ledger import Ledger
 from streams.verify.outputs import Latest, read_latest
 from streams.verify.plan import Partition, Plan
 from streams.verify.policies import PolicyBook, age_of
-from streams.verify.reading import Reader, ReadError
+from streams.verify.reading import Reader, ReadError, Record
 from streams.verify.report import Kind, Report
 from streams.verify.rules import POLICY_RECORD, Event, examine
+from streams.verify.silence import Hearing
 
 
 class Verification:
     """One verification of everything that a plan names; raises ReadError when something can't be read."""
 
-    def __init__(self, plan: Plan, reader: Reader, view: View | None, report: Report) -> None:
+    def __init__(
+        self, plan: Plan, reader: Reader, view: View | None, report: Report, now_ms: int | None = None
+    ) -> None:
+        """Verify as things stood at now_ms (UTC milliseconds), the present without."""
+        self._now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
         self._plan = plan
         self._reader = reader
         self._view = view
@@ -32,6 +39,8 @@ class Verification:
         """Verify every partition and return the report; on_partition is told each one that is begun."""
         self._require_topics()
         self._read_policies()
+        self._read_categories()
+        self._read_sources()
         for number in range(self._reader.partitions(self._plan.levels)):
             on_partition(number)
             self._verify_partition(number)
@@ -72,13 +81,8 @@ class Verification:
                 self._policies.add(event.value)
         in_force: dict[str, dict[str, Any]] = {}
         for record in self._reader.read(self._all(self._plan.policies_in_force)):
-            where = f"{record.topic()}:{record.partition()}:{record.offset()}"
-            try:
-                _, policy = decode(record.value())
-            except Undecodable as error:
-                self._report.add(Kind.UNREADABLE_OUTPUT, where, str(error))
-                continue
-            in_force[policy["sku"]] = policy
+            if (found := self._decoded(record)) is not None:
+                in_force[found[1]["sku"]] = found[1]
         self._compare_policies(in_force)
 
     def _compare_policies(self, in_force: dict[str, dict[str, Any]]) -> None:
@@ -88,6 +92,30 @@ class Verification:
                 self._report.add(Kind.POLICY, policy["sku"], "the newest valid policy is not in force")
         for policy in in_force.values():
             self._policies.add(policy)
+
+    def _read_categories(self) -> None:
+        for record in self._reader.read(self._all(self._plan.items_in_force)):
+            if (item := self._decoded(record)) is not None:
+                self._policies.categories[item[1]["sku"]] = item[1]["category"]
+
+    def _read_sources(self) -> None:
+        hearing = Hearing(self._now_ms)
+        for record in self._reader.read(self._all(self._plan.sources)):
+            with suppress(Undecodable):  # Workers let it be, too.
+                hearing.add(*decode(record.value()))
+        self._policies.worlds = hearing.worlds(*self._policies.watched())
+        if not self._policies.worlds:
+            self._report.notes.append(
+                "Too many sources are near their limit of silence to judge what it means."
+            )
+
+    def _decoded(self, record: Record) -> tuple[str, dict[str, Any]] | None:
+        try:
+            return decode(record.value())
+        except Undecodable as error:
+            where = f"{record.topic()}:{record.partition()}:{record.offset()}"
+            self._report.add(Kind.UNREADABLE_OUTPUT, where, str(error))
+            return None
 
     def _verify_partition(self, number: int) -> None:
         aside = self._read_aside(number)

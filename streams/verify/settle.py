@@ -52,8 +52,12 @@ def settle(
 
 
 def _watched(plan: Plan, bounds: Iterable[Partition]) -> list[Partition]:
-    """Return the partitions whose ends stand still when nothing is under way; retries may wait for hours."""
-    aside = set(plan.retries.values())
+    """
+    Return the partitions whose ends stand still when nothing is under way.
+
+    Retries may wait for hours, and sources give signs of life for ever.
+    """
+    aside = {*plan.retries.values(), plan.sources}
     return [part for part in bounds if part[0] not in aside]
 
 

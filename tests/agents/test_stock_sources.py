@@ -198,6 +198,15 @@ def test_a_limit_that_is_taken_back_ends_the_silence() -> None:
     assert harvest.told() == {("web", SKU): 7}
 
 
+def test_a_source_that_is_named_no_more_is_let_go_of() -> None:
+    """The last policy that named any is replaced: its silence ends, and nothing more is written of it."""
+    room = watching()
+    settle(room, LATER + 1_000)
+    room.take(policy("p-2", channels=(), sources=()), now=LATER + 2_000)
+    assert settle(room, LATER + 2_500).told() == {("web", SKU): 7}
+    assert room.take(sale("s"), now=LATER + 20_000).of(TOPIC) == []
+
+
 def test_a_clock_that_runs_ahead_keeps_nobody_alive() -> None:
     """A sign of life from the future is none."""
     room = watching()

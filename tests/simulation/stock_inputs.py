@@ -8,7 +8,7 @@ from typing import Any
 from schemas import wire
 from streams.domain.sku import normalise_sku
 from streams.engine.partitioner import partition_for
-from streams.topology import EVENT_TOPICS, STOCK_RETURNS
+from streams.topology import EVENT_TOPICS, ITEMS_IN_FORCE, SOURCES, STOCK_RETURNS
 from tests.simulation.world import Input
 
 LOCATIONS = ("dc-leeds", "store-london")
@@ -20,7 +20,10 @@ ANCIENT_MS = 600_000_000_000  # 1989: before any stock event.
 DUPLICATE_SHARE = 0.2
 POISON_SHARE = 0.12
 MISPLACED_SHARE = 0.04
-POLICY_SHARE = 0.06
+POLICY_SHARE = 0.1
+CATEGORIES = ("shoes", "shoes/trainers", None)
+HEARD = ("till", "erp")
+"""Sources that give signs of life; of wms that policies name as well nobody ever hears."""
 REUSED_ID_SHARE = 0.04
 
 
@@ -37,6 +40,7 @@ class Source:
     def inputs(self) -> list[Input]:
         """Return everything in the order in which it is written."""
         found: list[Input] = []
+        found += self._signs_of_life()
         for _ in range(self._random.randint(5, 40)):
             chance = self._random.random()
             if chance < POISON_SHARE:
@@ -101,8 +105,23 @@ class Source:
         }
         return beyond.get(record, {})
 
+    def _signs_of_life(self) -> list[Input]:
+        """Return a source's heartbeat, half an hour old or new, and what categories SKUs are in."""
+        heard_at = self._now_ms - self._random.choice((0, HOUR_MS // 2))
+        source_id = self._random.choice(HEARD)
+        heard = {"source_id": source_id, "heard_at": heard_at, "heard_by": "heartbeat"}
+        found = [self._global(SOURCES.name, source_id, wire.encode("SourceHeard", heard))]
+        for sku in self._skus:
+            item = {"sku": sku, "category": self._random.choice(CATEGORIES)}
+            found.append(self._global(ITEMS_IN_FORCE.name, sku, wire.encode("Item", item)))
+        return self._random.sample(found, self._random.randint(0, len(found)))
+
+    def _global(self, topic: str, name: str, value: bytes) -> Input:
+        key = name.encode()
+        return Input(topic, partition_for(key, self._partitions), key, value)
+
     def _policy(self) -> Input:
-        """Return a policy for one SKU or all."""
+        """Return a policy for one SKU, a category or all."""
         self._written += 1
         chosen = self._random.sample((*CHANNELS, "*"), self._random.randint(0, 2))
         channels = [
@@ -114,17 +133,27 @@ class Source:
                 "cap": self._random.choice((None, 3)),
                 "ring_fence": self._random.choice((None, 2, 50)),
                 "priority": self._random.choice((None, 1)),
+                "location_group_ids": self._random.choice((None, None, ["north"])),
+                "maximum_staleness_seconds": self._random.choice((None, 10, 3_600)),
             }
             for channel_id in chosen
         ]
         value = {
             "event_id": f"p{self._written}",
             "source_id": "desk",
-            "sku": self._random.choice((*self._skus, "*", "*")),
+            "sku": self._random.choice((*self._skus, "*", "*", "*/shoes", "*/shoes/trainers")),
             "occurred_at": self._now_ms - self._random.randrange(HOUR_MS),
             "network_safety": self._random.choice((None, 2)),
             "channels": channels,
             "locations": [{"location_id": self._random.choice((*LOCATIONS, "*")), "safety_stock": 1}],
+            "low_stock_threshold": self._random.choice((None, 0, 5)),
+            "location_groups": self._random.choice(
+                ([], [{"group_id": "north", "location_ids": [LOCATIONS[1], "nowhere"]}])
+            ),
+            "sources": [
+                {"location_id": location_id, "source_ids": [self._random.choice((*HEARD, "wms"))]}
+                for location_id in self._random.sample((*LOCATIONS, "*"), self._random.randint(0, 2))
+            ],
         }
         return self._placed("StockPolicySet", value)
 
