@@ -238,6 +238,20 @@ def test_retried_event_may_end_applied_or_exhausted() -> None:
     assert verified(world).agrees
 
 
+def test_order_whose_goods_left_before_it_came_asks_for_nothing() -> None:
+    """Such an order is accepted though its location is short; one that reserves a unit more is not."""
+    world = honest_world()
+    shipped, order = fact("KIWI", "k1", 3, order_id="O-1"), fact("KIWI", "k2", 3, order_id="O-1")
+    world.applied("OrderShipped", shipped, (0, -3), 1, available_after=-3, reserved_after=0)
+    world.applied("OrderPlaced", order, (-3, -3), 2, available_after=-3, reserved_after=0)
+    for channel in ("pos", "web"):
+        world.tell(channel, "KIWI", 0, 1)
+    world.level("KIWI", 2, [{"location_id": "store", "on_hand": -3}], {"pos": (0, 1), "web": (0, 1)})
+    assert verified(world).agrees
+    _alter(world, PLAN.movements, "KIWI", available_after=-4, reserved_after=1)
+    assert Kind.ORDER in verified(world).totals
+
+
 def test_missing_topics_are_named() -> None:
     """A cluster without the topics gives one sentence."""
 
