@@ -86,7 +86,11 @@ class OnhandProcess:
 def environment(settings: Settings) -> dict[str, str]:
     """Return settings as the environment variables that make them."""
     values: dict[str, object] = settings.model_dump(mode="json", exclude_none=True)
-    return {
-        f"ONHAND_{name.upper()}": ",".join(value) if isinstance(value, list) else str(value)
-        for name, value in values.items()
-    }
+    return {f"ONHAND_{name.upper()}": _as_text(value) for name, value in values.items()}
+
+
+def _as_text(value: object) -> str:
+    """Return a setting's value as people write it."""
+    if isinstance(value, dict):
+        return ",".join(f"{name}={part}" for name, part in value.items())
+    return ",".join(value) if isinstance(value, list) else str(value)

@@ -217,5 +217,8 @@ def test_every_input_has_a_dead_letter_topic_to_look_at() -> None:
         "stock-returns",
         "stock-receipts",
         "stock-counts",
+        "stock-reservations",
         "stock-policies",
+        "stock-items",
+        "channel-orders",
     }

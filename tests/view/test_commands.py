@@ -153,4 +153,6 @@ def test_a_prober_that_hangs_up_leaves_no_trace_in_the_log(capfd: pytest.Capture
             # Closing with a reset, as a kernel does for whoever has not read all that came.
             prober.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         wait_until(lambda: not _requests_under_way(), 5.0, "the request to end")
-    assert capfd.readouterr().err == ""
+    written = capfd.readouterr().err.splitlines()
+    # Clients of earlier tests, whose broker is gone by now, may say so meanwhile; librdkafka's lines begin like that.
+    assert [line for line in written if not line.startswith("%")] == []
