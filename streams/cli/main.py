@@ -28,6 +28,7 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
     ("dlq", "streams.cli.dlq", "app"),
     ("replay", "streams.cli.replay", "app"),
     ("deliver", "streams.cli.deliver", "app"),
+    ("channels", "streams.cli.channels", "app"),
     ("view", "streams.cli.view", "view_app"),
 )
 

@@ -1,0 +1,312 @@
+"""
+What the accounts file may say; README.md beside this file shows it.
+
+Each kind of channel has a model of its own, because each needs other things: Square signs the address that it
+calls, WooCommerce has two keys. A new kind is a class here, in KINDS, and a line in `connectors.ingress.channels` or
+in the egress.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+import schemas
+from connectors.accounts.secrets import Secret, SecretReference
+from connectors.translation import Account
+from streams.domain.sku import InvalidSku, normalise_sku
+from streams.topology import MAXIMUM_ORIGINAL_BYTES
+
+Direction = Literal["in", "out"]
+IN: Direction = "in"
+OUT: Direction = "out"
+
+SECRETS_MAX = 8  # Of one account: rotating takes two, and each costs a hash for each request.
+HEADERS_BYTES = 65_536  # What a refused body carries beside itself, reasons included.
+BODY_BYTES_MAX = MAXIMUM_ORIGINAL_BYTES - HEADERS_BYTES  # A refused body is kept whole, as one record.
+BODY_BYTES = 1_048_576  # Shopify's largest webhooks are some hundred kB, those of others far less.
+REQUESTS_PER_SECOND = 100.0  # Beyond the flash sale of a large shop; more is a loop somewhere.
+BURST_REQUESTS = 500  # What channels send at once when they come back from an outage of their own.
+PACK_SIZE_MAX = 1_000_000  # No pallet holds more units; a larger figure is a mistake.
+
+DISPOSITIONS: tuple[str, ...] = tuple(
+    next(
+        one["type"]["symbols"]
+        for one in schemas.load("ReturnReceived")["fields"]
+        if one["name"] == "disposition"
+    )
+)
+
+
+def _zone(value: Any) -> Any:
+    """Return the time zone of that IANA name. Raises ValueError."""
+    try:
+        return ZoneInfo(value) if isinstance(value, str) else value
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"there is no time zone {value!r}; write one such as Europe/Berlin") from None
+
+
+def _http_url(value: str) -> str:
+    """Return an address without its last slash. Raises ValueError."""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        raise ValueError("no address: write https://HOST, with a path or not, and without any password")
+    return value.rstrip("/")
+
+
+def _sku(value: str) -> str:
+    """Return a SKU as every topic has it. Raises ValueError."""
+    try:
+        return normalise_sku(value)
+    except InvalidSku as error:
+        raise ValueError(f"no SKU: {error}") from None
+
+
+def _disposition(value: str) -> str:
+    if value not in DISPOSITIONS:
+        raise ValueError(f"none of {', '.join(DISPOSITIONS)}")
+    return value
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=128)]
+"""An id of ours or of a channel: printable ASCII, no blanks."""
+AccountId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+"""Part of an address and of keys, so lower-case letters, digits and dashes."""
+ChannelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Sku = Annotated[str, AfterValidator(_sku)]
+HttpUrl = Annotated[str, AfterValidator(_http_url), WithJsonSchema({"type": "string", "format": "uri"})]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone), WithJsonSchema({"type": "string"})]
+PackSize = Annotated[int, Field(ge=1, le=PACK_SIZE_MAX)]
+Disposition = Annotated[
+    str, AfterValidator(_disposition), WithJsonSchema({"type": "string", "enum": list(DISPOSITIONS)})
+]
+
+
+class Table(BaseModel):
+    """One table of the file: unknown keys are mistakes, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Limits(Table):
+    """How much an account may send; what is beyond is refused and comes again."""
+
+    body_bytes: int = Field(BODY_BYTES, ge=1_024, le=BODY_BYTES_MAX, description="Longest body, in bytes.")
+    requests_per_second: float = Field(
+        REQUESTS_PER_SECOND, gt=0, le=100_000, description="Most requests in the long run."
+    )
+    burst_requests: int = Field(BURST_REQUESTS, ge=1, le=1_000_000, description="Most requests at once.")
+
+
+class Entry(Table):
+    """What every account says, whatever its kind."""
+
+    may: ClassVar[frozenset[str]] = frozenset({IN, OUT})
+    """The directions that there is a connector for."""
+
+    kind: str
+    directions: tuple[Direction, ...] = Field(
+        (IN,), description="in: it sends to us; out: it is told what it may sell."
+    )
+    source_id: Name | None = Field(None, description="source_id of its events; the account's id without.")
+    channel_id: ChannelId | None = Field(
+        None, description="The sales channel whose sales these are, and whose availability goes out."
+    )
+    secrets: tuple[Secret, ...] = Field(
+        (),
+        max_length=SECRETS_MAX,
+        description="What its requests are signed with, or bear: env:NAME or file:PATH, several while they rotate.",
+    )
+    default_location_id: Name | None = Field(None, description="Where what names no location is.")
+    locations: dict[Name, Name] = Field({}, description="The channel's location ids to ours.")
+    skus: dict[str, Sku] = Field({}, description="The channel's identifiers to SKUs.")
+    skus_closed: bool = Field(default=False, description="Refuse identifiers that skus does not have.")
+    pack_sizes: dict[str, PackSize] = Field({}, description="Units in one of an identifier, such as 12.")
+    returned_as: Disposition = Field(
+        "QUALITY_CONTROL", description="State of returned goods where the channel does not say it."
+    )
+    orders_of: AccountId | None = Field(None, description="The account whose orders this one fulfils.")
+    time_zone: Zone = Field(ZoneInfo("UTC"), description="Of times that name none: an IANA name.")
+    accepts_test_data: bool = Field(default=False, description="Take what its sender marked as a test.")
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.directions:
+            raise ValueError("directions is empty: write 'in', 'out' or both")
+        for direction in self.directions:
+            if direction not in self.may:
+                raise ValueError(f"there is no connector of kind {self.kind} for direction {direction!r}")
+        if IN in self.directions and not self.secrets:
+            raise ValueError(
+                "direction 'in' needs secrets = [...], or anybody could send; env:NAME or file:PATH"
+            )
+        if OUT in self.directions and self.channel_id is None:
+            raise ValueError("direction 'out' needs channel_id: whose availability is it told?")
+        return self
+
+    def account(self, account_id: str) -> Account:
+        """Return as much of it as translators need."""
+        return Account(
+            account_id,
+            self.source_id or account_id,
+            self.channel_id,
+            self.locations,
+            self.default_location_id,
+            self.skus,
+            self.skus_closed,
+            self.pack_sizes,
+            self.returned_as,
+            self.orders_of,
+            self.time_zone,
+            self.accepts_test_data,
+        )
+
+    def references(self) -> Iterator[tuple[str, SecretReference]]:
+        """Yield every secret with the field that names it, such as ("api.token", env:SQUARE_TOKEN)."""
+        yield from _references(self, "")
+
+
+def _references(value: Any, path: str) -> Iterator[tuple[str, SecretReference]]:
+    """Yield the references below a value, however its tables are nested."""
+    if isinstance(value, SecretReference):
+        yield path, value
+    elif isinstance(value, Table):
+        for name in type(value).model_fields:
+            yield from _references(getattr(value, name), f"{path}.{name}" if path else name)
+    elif isinstance(value, tuple):
+        for index, entry in enumerate(value):
+            yield from _references(entry, f"{path}[{index}]")
+
+
+class ShopifyApi(Table):
+    """How Shopify's Admin API is asked."""
+
+    base_url: HttpUrl = Field(description="https://SHOP.myshopify.com")
+    token: Secret = Field(description="Admin API access token of the custom app.")
+    version: str = Field("2026-04", pattern=r"^\d{4}-\d{2}$", description="API version.")
+
+
+class ShopifyAccount(Entry):
+    """A Shopify shop; secrets are the client secret of the app that owns the webhooks."""
+
+    kind: Literal["shopify"]
+    api: ShopifyApi | None = None
+
+
+class WooCommerceApi(Table):
+    """How WooCommerce's REST API is asked."""
+
+    base_url: HttpUrl = Field(description="Address of the shop, without /wp-json.")
+    consumer_key: Secret
+    consumer_secret: Secret
+
+
+class WooCommerceAccount(Entry):
+    """A WooCommerce shop; secrets are those of its webhooks."""
+
+    kind: Literal["woocommerce"]
+    api: WooCommerceApi | None = None
+
+
+class SquareApi(Table):
+    """How Square's API is asked."""
+
+    base_url: HttpUrl = "https://connect.squareup.com"
+    token: Secret = Field(description="Access token.")
+    version: str = Field("2026-01-22", pattern=r"^\d{4}-\d{2}-\d{2}$", description="Square-Version.")
+
+
+class SquareAccount(Entry):
+    """A Square seller; secrets are the signature keys of its webhook subscriptions."""
+
+    kind: Literal["square"]
+    notification_url: str | None = Field(
+        None, description="The subscription's URL, letter by letter: Square signs it with the body."
+    )
+    api: SquareApi | None = Field(None, description="Its order events only name orders: we ask for them.")
+
+    @model_validator(mode="after")
+    def _check_square(self) -> Self:
+        if IN in self.directions and self.notification_url is None:
+            raise ValueError("direction 'in' needs notification_url: Square signs it together with the body")
+        if IN in self.directions and self.api is None:
+            raise ValueError("direction 'in' needs [api] with a token: order events only name their order")
+        return self
+
+
+class AmazonAccount(Entry):
+    """A seller or vendor at Amazon; secrets are what the EventBridge connection sends as Bearer."""
+
+    kind: Literal["amazon"]
+
+
+class EpcisAccount(Entry):
+    """A warehouse that captures EPCIS events; secrets are bearer tokens."""
+
+    may = frozenset({IN})
+    kind: Literal["epcis"]
+
+
+class X12Account(Entry):
+    """A partner that sends X12; secrets are bearer tokens of its gateway."""
+
+    kind: Literal["x12"]
+
+
+class EdifactAccount(Entry):
+    """A partner that sends EDIFACT; secrets are bearer tokens of its gateway."""
+
+    kind: Literal["edifact"]
+
+
+class StandardWebhooksAccount(Entry):
+    """Any system that signs by Standard Webhooks; secrets are base64, with whsec_ before them or not."""
+
+    kind: Literal["standard_webhooks"]
+
+
+AnyAccount = Annotated[
+    ShopifyAccount
+    | WooCommerceAccount
+    | SquareAccount
+    | AmazonAccount
+    | EpcisAccount
+    | X12Account
+    | EdifactAccount
+    | StandardWebhooksAccount,
+    Field(discriminator="kind"),
+]
+
+KINDS = (
+    "shopify",
+    "woocommerce",
+    "square",
+    "amazon",
+    "epcis",
+    "x12",
+    "edifact",
+    "standard_webhooks",
+)
+"""Kinds of channel that an account can be of."""
+
+
+class AccountsFile(Table):
+    """The whole file: accounts by their id."""
+
+    accounts: dict[AccountId, AnyAccount] = Field(min_length=1)
+
+    def of_direction(self, direction: Direction) -> Mapping[str, Entry]:
+        """Return the accounts of one direction by id."""
+        return {name: entry for name, entry in self.accounts.items() if direction in entry.directions}
