@@ -272,7 +272,11 @@ def ended(hold: Hold, state: str, now: int) -> Hold:
 
 
 def _place_for(stock: Stock, held: Hold | None, request: PlaceHold, plan: Plan) -> str | None:
-    """Return the location that covers a request: the named one, else where the hold is, else the fullest."""
+    """
+    Return the location that covers a request: the named one, else where the hold is, else the fullest.
+
+    A hold that moves stays where its own channel sells from, whoever asks for the change.
+    """
     named = request.location_id
     if held is not None and named in {None, held.location_id}:
         beyond = request.quantity - held.quantity
@@ -280,7 +284,7 @@ def _place_for(stock: Stock, held: Hold | None, request: PlaceHold, plan: Plan) 
             return held.location_id
     if named is not None:
         return named if _covers(stock.level(named), request.quantity, plan) else None
-    allowed = _locations_of(plan, request.channel_id)
+    allowed = _locations_of(plan, request.channel_id if held is None else held.channel_id)
     found = [level for level in stock.locations if allowed is None or level.location_id in allowed]
     fullest = min(found, key=lambda level: (-level.available, level.location_id), default=None)
     if fullest is None or not _covers(fullest, request.quantity, plan):

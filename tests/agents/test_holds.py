@@ -264,6 +264,9 @@ def test_location_is_the_fullest_that_the_channel_sells_from() -> None:
     room.hear_globals(room.take(only_store))
     assert answer(room, place("r-3", 2, hold_id="h3", channel_id="web"))["location_id"] == "store"
     assert told(answer(room, place("r-4", 4, hold_id="h4", channel_id="web")))[2] == "INSUFFICIENT_STOCK"
+    # A change without the channel's name does not move the hold to where its channel does not sell from.
+    assert told(answer(room, place("r-5", 6, hold_id="h3")))[2] == "INSUFFICIENT_STOCK"
+    assert answer(room, place("r-6", 5, hold_id="h3"))["location_id"] == "store"
 
 
 def test_location_in_the_request_is_kept_to() -> None:
