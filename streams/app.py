@@ -16,6 +16,7 @@ from streams.engine.engine import Engine, EngineConfig
 from streams.engine.errors import EngineError
 from streams.engine.kafka_log import KafkaLog
 from streams.engine.log import Log
+from streams.engine.topic_plan import TopicWish
 from streams.engine.topics import create_missing
 from streams.health import HealthServer
 from streams.monitor import WorkerMonitor, now_milliseconds
@@ -24,6 +25,7 @@ from streams.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+MANY_REPLICAS = 3  # With two, a broker that is away would stop all writing.
 STATE_SECONDS = 1.0  # How often gauges such as lag are refreshed.
 RETRY_POLL_SECONDS = 0.25
 COLLECTOR_THRESHOLDS = (100_000, 50, 1_000)  # Defaults cost a third of the throughput, see tune_collector.
@@ -37,10 +39,17 @@ def log_of(settings: Settings) -> KafkaLog:
 
 def ensure_topics(settings: Settings) -> list[str]:
     """Create the topics that are missing and return their names; raises ConfigurationError if some don't fit."""
-    topics = [(topic.name, topic.config()) for topic in topology.all_topics(settings.channels)]
-    return create_missing(
-        settings.bootstrap_servers, topics, settings.partitions, settings.replication_factor
-    )
+    return create_missing(settings.bootstrap_servers, topic_wishes(settings))
+
+
+def topic_wishes(settings: Settings) -> list[TopicWish]:
+    """Return every topic as the settings want it; of three replicas or more all but one must acknowledge."""
+    replicas = settings.replication_factor
+    safety = {"min.insync.replicas": str(replicas - 1)} if replicas >= MANY_REPLICAS else {}
+    return [
+        TopicWish(topic.name, settings.partitions, replicas, {**topic.config(), **safety})
+        for topic in topology.all_topics(settings.channels)
+    ]
 
 
 def engine_config(settings: Settings) -> EngineConfig:

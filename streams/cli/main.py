@@ -19,7 +19,6 @@ _COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("orders", "streams.cli.orders", "orders"),
     ("projector", "streams.cli.projector", "projector"),
     ("registry", "streams.cli.registry", "registry"),
-    ("topics", "streams.cli.worker", "topics"),
     ("stock", "streams.cli.stock", "stock"),
     ("ledger", "streams.cli.ledger", "ledger"),
     ("verify", "streams.cli.verify", "verify"),
@@ -29,6 +28,7 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
     ("replay", "streams.cli.replay", "app"),
     ("deliver", "streams.cli.deliver", "app"),
     ("channels", "streams.cli.channels", "app"),
+    ("topics", "streams.cli.topics", "app"),
     ("view", "streams.cli.view", "view_app"),
 )
 

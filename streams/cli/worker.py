@@ -6,7 +6,6 @@ import faust
 import typer
 
 from streams.app import StockWorker, ensure_topics
-from streams.cli.cluster import open_log
 from streams.cli.errors import UserError
 from streams.cli.overrides import BootstrapServers, MetricsPort, settings_from
 from streams.engine.errors import ConfigurationError
@@ -40,14 +39,3 @@ def worker(
         ).execute_from_commandline()
     finally:
         running.stop_beside()
-
-
-def topics(bootstrap_servers: BootstrapServers = None) -> None:
-    """Create the topics that are missing, and say which."""
-    settings = settings_from(bootstrap_servers=bootstrap_servers)
-    open_log(settings)  # Says within seconds that nobody answers; a worker may wait longer.
-    try:
-        created = ensure_topics(settings)
-    except ConfigurationError as error:
-        raise UserError(str(error)) from error
-    typer.echo(f"created {len(created)} topics: {', '.join(created)}" if created else "all topics are there")

@@ -22,6 +22,7 @@ import schemas
 from deploy.embedded.process import start_child
 from deploy.embedded.stack import EmbeddedStack
 from schemas import wire
+from streams.engine.topic_plan import TopicWish
 from streams.engine.topics import create_missing
 from streams.settings import Settings
 from streams.topology import Topic, all_topics
@@ -47,9 +48,8 @@ each_topic_and_record = pytest.mark.parametrize(
 def bootstrap_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a Kafka of this module's own: what is produced here must be no other test's event."""
     with EmbeddedStack(tmp_path_factory.mktemp("kafka"), redis=False) as stack:
-        create_missing(
-            stack.bootstrap_servers, [(topic.name, topic.config()) for topic in TOPICS], PARTITIONS, 1
-        )
+        wishes = [TopicWish(topic.name, PARTITIONS, 1, topic.config()) for topic in TOPICS]
+        create_missing(stack.bootstrap_servers, wishes)
         yield stack.bootstrap_servers
 
 
