@@ -14,7 +14,7 @@ from streams.engine.restore import Restored
 ALERT_KINDS: Sequence[str] = next(
     field["type"]["symbols"] for field in schemas.load("StockAlert")["fields"] if field["name"] == "kind"
 )
-OUTCOMES = ("APPLIED", "DUPLICATE", "LATE", "REJECTED", "SUPERSEDED", "NOT_TRUSTED", "FORWARDED")
+OUTCOMES = ("APPLIED", "DUPLICATE", "LATE", "REJECTED", "SUPERSEDED", "NOT_TRUSTED", "EXPLODED", "FORWARDED")
 
 
 class WorkerMonitor:

@@ -20,7 +20,7 @@ from streams.agents.policies import PolicyBook
 from streams.agents.writing import Writing
 from streams.domain import availability, fold, holds
 from streams.domain.errors import Reason
-from streams.domain.events import OrderPlaced
+from streams.domain.events import OWN_SOURCE, OrderPlaced
 from streams.domain.hold_requests import PlaceHold, ReleaseHold, Request
 from streams.domain.holds import Decision, Hold, HoldAnswer, HoldTerms
 from streams.domain.stock import Stock
@@ -28,7 +28,6 @@ from streams.domain.validation import MILLISECONDS_PER_HOUR
 from streams.engine.table import Table
 
 RESULTS = topology.RESERVATION_RESULTS.name
-OWN_SOURCE = "onhand"
 EXPIRED, MOVED, CONFIRMED = "HoldExpired", "HoldMoved", "HoldConfirmed"
 PLACED, CHANGED, REFUSED = "PLACED", "CHANGED", "REFUSED"
 
@@ -44,8 +43,11 @@ Reserve = Callable[[int, bytes, Stock, OrderPlaced, int], fold.Outcome]
 class HoldDesk:
     """Decides about requests, and ends and forgets holds when their time has come."""
 
-    def __init__(self, writing: Writing, policies: PolicyBook, reserve: Reserve) -> None:
+    def __init__(
+        self, writing: Writing, policies: PolicyBook, reserve: Reserve, is_bundle: Callable[[bytes], bool]
+    ) -> None:
         self._writing = writing
+        self._is_bundle = is_bundle
         self._policies = policies
         self._reserve = reserve
         self._deadlines = Deadlines()
@@ -120,6 +122,8 @@ class HoldDesk:
         now = self._writing.batch.now
         if isinstance(request, PlaceHold):
             decide = holds.place if stock.version else holds.unknown_sku
+            if self._is_bundle(key):
+                decide = holds.of_bundle
             return decide(stock, hold, request, HoldTerms(self._policies.plan(key), self._maximum, now))
         if isinstance(request, ReleaseHold):
             return holds.release(stock, hold, request, now)

@@ -8,6 +8,8 @@ What each channel may sell of a SKU (semantics 9).
 A location's deficit never hides another location's stock, and no channel is ever told less than zero.
 """
 
+from collections.abc import Iterable
+
 from streams.domain.policy import WHOLE_BASIS_POINTS, ChannelPlan, Plan
 from streams.domain.stock import ChannelLevel, Level, Stock
 
@@ -84,11 +86,18 @@ def with_safety_stock(stock: Stock, plan: Plan) -> Stock:
 
 def told(stock: Stock, plan: Plan) -> tuple[tuple[ChannelLevel, ...], tuple[ChannelLevel, ...]]:
     """Return what every channel has now been told, and the part of it that is news (semantics 11)."""
+    return told_units(stock, available_to_sell(stock.locations, plan))
+
+
+def told_units(
+    stock: Stock, offered: Iterable[tuple[str, int]]
+) -> tuple[tuple[ChannelLevel, ...], tuple[ChannelLevel, ...]]:
+    """Return the same, given (channel_id, units) in order of channel_id: a bundle's follow from other SKUs."""
     version = stock.version
     known = {level[0]: level for level in stock.availability}
     now: list[ChannelLevel] = []
     news: list[ChannelLevel] = []
-    for channel_id, units in available_to_sell(stock.locations, plan):
+    for channel_id, units in offered:
         level = known.get(channel_id)
         if level is None or level[1] != units:
             level = ChannelLevel(channel_id, units, version)

@@ -223,6 +223,9 @@ STOCK_EVENTS: tuple[type[StockEvent], ...] = (
     DispositionChanged,
 )
 
+OWN_SOURCE = "onhand"
+"""The source_id of what no source has sent: expired holds, parts of bundles."""
+
 SELLABLE = "SELLABLE"
 """The only disposition in which goods may be sold."""
 

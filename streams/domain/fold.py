@@ -34,6 +34,8 @@ from streams.domain.stock import FutureSupply, Level, Stock, with_future
 APPLIED, DUPLICATE, REJECTED = "APPLIED", "DUPLICATE", "REJECTED"
 LATE, SUPERSEDED, NOT_TRUSTED = "LATE", "SUPERSEDED", "NOT_TRUSTED"
 """A movement that a count covers already; a count older than the one in force; a count by a source without a say."""
+EXPLODED = "EXPLODED"
+"""A movement of a bundle: its components move instead."""
 
 
 class Outcome(NamedTuple):

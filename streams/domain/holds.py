@@ -197,6 +197,11 @@ def unknown_sku(stock: Stock, hold: Hold | None, request: PlaceHold, terms: Hold
     return _refused(stock, hold, request, Reason.UNKNOWN_SKU, terms.now)
 
 
+def of_bundle(stock: Stock, hold: Hold | None, request: PlaceHold, terms: HoldTerms) -> Decision:
+    """Refuse to hold units of a bundle, which lies on no shelf: its components can be held."""
+    return _refused(stock, hold, request, Reason.IS_BUNDLE, terms.now)
+
+
 def repeated(hold: Hold | None, request: Request) -> HoldAnswer:
     """Return what a request was answered the first time; HOLD_UNKNOWN when that has been forgotten."""
     if hold is not None:

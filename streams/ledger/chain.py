@@ -36,7 +36,7 @@ AVAILABLE_FACTORS = {
 }
 """The least and the most that one unit may do to what is available there; a row does not hold the rest."""
 
-WITHOUT_EFFECT = frozenset({"DUPLICATE", "REJECTED"})
+WITHOUT_EFFECT = frozenset({"DUPLICATE", "REJECTED", "EXPLODED"})
 
 
 class Balance(NamedTuple):

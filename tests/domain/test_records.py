@@ -8,6 +8,7 @@ import pytest
 
 import schemas
 from streams import topology
+from streams.domain.bundles import ComponentAvailability, ComponentLevel
 from streams.domain.catalogue import AttributeOrigin, BundleComponent, Item, ItemDescribed, ItemUnit
 from streams.domain.events import STOCK_EVENTS, StockCounted
 from streams.domain.hold_requests import REQUESTS
@@ -45,6 +46,7 @@ TOP_LEVEL: dict[str, Any] = {kind.__name__: kind for kind in (*STOCK_EVENTS, *RE
     "OpenLine": OpenLine,
     "ItemDescribed": ItemDescribed,
     "Item": Item,
+    "ComponentLevel": ComponentLevel,
 }
 NESTED: dict[tuple[str, str], Any] = {
     ("Hold", "answers"): HoldAnswer,
@@ -56,6 +58,7 @@ NESTED: dict[tuple[str, str], Any] = {
     ("StockLevel", "promises"): Promise,
     ("StockLevel", "standing"): StandingAlert,
     ("OpenLine", "waiting"): WaitingEvent,
+    ("ComponentLevel", "channels"): ComponentAvailability,
     ("Item", "units"): ItemUnit,
     ("Item", "components"): BundleComponent,
     ("Item", "origins"): AttributeOrigin,
