@@ -1,5 +1,7 @@
 """Movements: events that change stock by a quantity, and the lines that they belong to (semantics 3)."""
 
+from collections.abc import Callable
+
 from streams import topology
 from streams.agents import stock_codec as codec
 from streams.agents.holds import HoldDesk
@@ -17,6 +19,7 @@ from streams.domain.events import (
     OrderPlaced,
     OrderShipped,
     ReturnReceived,
+    StockCounted,
     StockEvent,
     TransferReceived,
     TransferShipped,
@@ -35,6 +38,13 @@ REFERENCES: dict[type[StockEvent], int] = {
     for kind in kinds
 }
 """The field of an event that says what it belongs to, for the ledger."""
+
+
+def reference_of(event: StockEvent | StockCounted) -> str | None:
+    """Return what an event belongs to, for the ledger: its order, inbound line or transfer."""
+    field = REFERENCES.get(type(event))  # type: ignore[arg-type] # A count belongs to none of them.
+    return None if field is None else event[field]  # type: ignore[return-value] # All these fields hold ids.
+
 
 NOTED = {kind: (fold.ON_HAND_SIGNS.get(kind, 0), fold.RESERVED_SIGNS.get(kind, 0)) for kind in STOCK_EVENTS}
 """What one unit of a movement changes that a count which looks back must know: on_hand, nominal reserved."""
@@ -65,14 +75,14 @@ class CountsInForce:
 class MovementDesk:
     """Folds movements into stock and lines, and notes them for counts that look back."""
 
-    def __init__(self, writing: Writing, policies: PolicyBook) -> None:
+    def __init__(self, writing: Writing, policies: PolicyBook, is_bundle: Callable[[bytes], bool]) -> None:
         self._writing = writing
         self._policies = policies
         self.counts = CountsInForce()
         self.lines: Table[OpenLine] = Table(
             topology.OPEN_LINES.name, codec.encode_line, codec.decode_line, codec.sku_of_line
         )
-        self.holds = HoldDesk(writing, policies, self._fold)
+        self.holds = HoldDesk(writing, policies, self._fold, is_bundle)
 
     def apply(self, partition: int, key: bytes, stock: Stock, event: StockEvent, envelope: bytes) -> str:
         """Apply a movement and write its ledger row; return its outcome."""
@@ -161,18 +171,16 @@ class MovementDesk:
     def _record(
         self, partition: int, key: bytes, event: StockEvent, envelope: bytes, outcome: fold.Outcome
     ) -> None:
-        kind = type(event)
-        field = REFERENCES.get(kind)
         self._writing.movement(
             partition,
             key,
             envelope,
-            kind.__name__,
+            type(event).__name__,
             outcome.outcome,
             outcome.reason,
             event.occurred_at,
             outcome.before,
             outcome.after,
             outcome.stock[1],
-            None if field is None else event[field],  # type: ignore[arg-type] # All these fields hold ids.
+            reference_of(event),
         )

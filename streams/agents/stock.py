@@ -10,6 +10,7 @@ module finds out what a record is and whether it may be applied; the desks besid
     holds        checkout holds: requests, answers, expiry
     policies     documents, and the SKUs to re-evaluate after them
     items        SKU master data: what sources describe, merged
+    bundles      what components make of bundles, and events of bundles of components
     sources      which sources were heard when, and whose silence is too long
     telling      what channels and people are told at the end of the batch
     refusals     retries, dead letters, records on a wrong partition
@@ -22,6 +23,7 @@ from typing import Any, Protocol
 from streams import topology
 from streams.agents import hold_codec
 from streams.agents import stock_codec as codec
+from streams.agents.bundles import BundleBook, BundleDesk
 from streams.agents.counts import CountDesk
 from streams.agents.items import ItemBook, ItemChange, ItemDesk
 from streams.agents.movements import MovementDesk
@@ -33,7 +35,7 @@ from streams.agents.writing import Writing
 from streams.domain import catalogue, fold, hold_requests, policy_rules, validation
 from streams.domain import policy as policies
 from streams.domain.errors import EventRefused, GiveUp, NotYet, Reason
-from streams.domain.events import INTRODUCING_EVENTS, StockCounted, StockEvent
+from streams.domain.events import INTRODUCING_EVENTS, OWN_SOURCE, StockCounted, StockEvent
 from streams.domain.sku import InvalidSku, normalise_sku
 from streams.domain.stock import Stock
 from streams.engine.batch import Batch
@@ -90,12 +92,21 @@ class StockAgent:
         self._items = ItemBook()
         self._policies = PolicyBook(settings.channels, self._items.category)
         self._refusals = Refusals(self._writing)
-        self._movements = MovementDesk(self._writing, self._policies)
+        self._movements = MovementDesk(self._writing, self._policies, self._items.bundles.__contains__)
         self._holds = self._movements.holds
         self._counts = CountDesk(self._writing, self._policies, self._movements)
         self._item_desk = ItemDesk(self._writing, self._items, settings.catalogue_authority)
+        self._components = BundleBook(self._writing, self._items)
+        self._bundles = BundleDesk(self._writing, self._items, self._movements)
         self._sources = SourceBook(self._writing)
-        self._teller = Teller(self._writing, self._policies, self._sources, self._movements.lines.group)
+        self._teller = Teller(
+            self._writing,
+            self._policies,
+            self._sources,
+            self._items,
+            self._components,
+            self._movements.lines.group,
+        )
         self.tables: tuple[Table[Any], ...] = (
             self._levels,
             self._movements.lines,
@@ -106,6 +117,7 @@ class StockAgent:
         self._globals: dict[str, Callable[[bytes, bytes | None], None]] = {
             IN_FORCE: self._take_policy,
             ITEMS_IN_FORCE: self._take_item,
+            topology.COMPONENT_LEVELS.name: self._take_component,
             topology.SOURCES.name: self._sources.take,
         }
         self.global_topics = tuple(self._globals)
@@ -143,6 +155,15 @@ class StockAgent:
         if change.category:
             self._policies.category_changed(key)
             self._mark(key)
+        if change.components:
+            for concerned in (key, *change.components):
+                self._mark(concerned)
+
+    def _take_component(self, key: bytes, encoded: bytes | None) -> None:
+        if self._components.take(key, encoded):
+            # The component too: if another worker had published it last, its owner now must know that it is right.
+            for concerned in (key, *self._items.bundles_of.get(key, ())):
+                self._mark(concerned)
 
     def _mark(self, key: bytes) -> None:
         """Have a SKU re-evaluated if it is ours."""
@@ -154,6 +175,8 @@ class StockAgent:
         """Own a restored partition; policies or the set of channels may have changed while nobody did."""
         self._owned.add(partition)
         self._holds.assigned(partition)
+        for key in (*self._items.bundles, *self._items.bundles_of):
+            self._mark(key)
         if self._policies:
             self._mark_all(partition)
         else:
@@ -171,12 +194,14 @@ class StockAgent:
         self._writing.begin(batch)
         self._accepted = {}
         self._item_desk.begin()
+        self._components.begin()
         self._holds.pass_time()
         for record in batch.records:
             try:
                 self._apply(record)
             except EventRefused as refusal:
                 self._refusals.refuse(record, refusal)
+        self._writing.sources.pop(OWN_SOURCE, None)  # Nobody can hear from us that a source is alive.
         self._sources.listen()
         self._mark_places(self._sources.places(self._sources.look(self._owned.__contains__)))
         reevaluated = self._reevaluate()
@@ -191,6 +216,8 @@ class StockAgent:
             self._take_policy(key, encoded)
         for key, (_, encoded) in self._item_desk.accepted.items():
             self._item_changed(key, self._items.committed(key, encoded))
+        for key, level in self._components.published.items():
+            self._take_component(key, level)
         self._holds.committed()
         writing = self._writing
         self._monitor.events(writing.outcomes)
@@ -229,9 +256,16 @@ class StockAgent:
             if self._refusals.forward(record, key):
                 return
             stock = self._new_stock(event)
+        is_bundle = self._items.bundles and self._bundles.concerns(partition, key, event)
+        parts = self._bundles.parts(key, event) if is_bundle else ()
         verdict = self._verdict(record, event.source_id, event.event_id, data)
         envelope = data[HEADER_BYTES:envelope_end]
-        if isinstance(event, StockCounted):
+        if is_bundle:
+            if verdict is Verdict.DUPLICATE:
+                outcome = self._bundles.repeat(partition, key, stock, event, envelope)
+            else:
+                outcome = self._bundles.apply(partition, key, stock, event, envelope, parts)
+        elif isinstance(event, StockCounted):
             count = self._counts.repeat if verdict is Verdict.DUPLICATE else self._counts.apply
             outcome = count(partition, key, stock, event, envelope)
         else:
@@ -314,6 +348,7 @@ class StockAgent:
             return
         _check_sku(described.sku)
         catalogue.check(described, self._writing.batch.now)
+        self._item_desk.check(key, described)
         verdict = self._verdict(record, described.source_id, described.event_id, data)
         if verdict is Verdict.DUPLICATE:
             outcome = fold.DUPLICATE
@@ -341,6 +376,8 @@ class StockAgent:
         items = [item for item, _ in zip(self._stale, range(SKUS_REEVALUATED), strict=False)]
         for partition, key in items:
             stock = self._levels.get(partition, key)
+            if stock is None and key in self._items.bundles:
+                stock = Stock(key.decode())  # Channels are told of a bundle that no event has named.
             if stock is not None:
                 self._levels.put(partition, key, stock)
         return items

@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas import RECORDS, schema_id, versions
 from streams import topology
+from streams.domain.bundles import ComponentAvailability, ComponentLevel
 from streams.domain.catalogue import AttributeOrigin, BundleComponent, Item, ItemDescribed, ItemUnit
 from streams.domain.counts import CountInForce
 from streams.domain.errors import GiveUp, Reason
@@ -61,6 +62,7 @@ decode_item: Callable[[bytes], Item] = record_readers(
     "Item", Item, ItemUnit=ItemUnit, BundleComponent=BundleComponent, AttributeOrigin=AttributeOrigin
 )
 _write_item = writer_of("Item")
+_EVENT_WRITERS: dict[type[StockEvent], Writer] = {event: writer_of(event.__name__) for event in STOCK_EVENTS}
 _LEVEL = header(schema_id("StockLevel"))
 decode_level: Callable[[bytes], Stock] = record_readers(
     "StockLevel",
@@ -74,6 +76,11 @@ decode_level: Callable[[bytes], Stock] = record_readers(
 _write_level = writer_of("StockLevel", spliced=1)
 decode_line: Callable[[bytes], OpenLine] = record_readers("OpenLine", OpenLine, WaitingEvent=WaitingEvent)
 _write_line = writer_of("OpenLine")
+
+decode_component_level: Callable[[bytes], ComponentLevel] = record_readers(
+    "ComponentLevel", ComponentLevel, ComponentAvailability=ComponentAvailability
+)
+_write_component_level = writer_of("ComponentLevel")
 
 decode_count: Callable[[bytes], CountInForce] = record_readers("CountInForce", CountInForce)
 _write_count = writer_of("CountInForce")
@@ -158,6 +165,16 @@ def read_item_described(topic: str, data: bytes | None) -> ItemDescribed:
 def encode_item(item: Item) -> bytes:
     """Return a stock-items-in-force value."""
     return _write_item(*item)
+
+
+def encode_event(event: StockEvent) -> bytes:
+    """Return the value of an event's own record."""
+    return _EVENT_WRITERS[type(event)](*event)
+
+
+def encode_component_level(level: ComponentLevel) -> bytes:
+    """Return a stock-component-levels value."""
+    return _write_component_level(*level)
 
 
 def known_header(topic: str, data: bytes | None) -> bytes:

@@ -1,9 +1,11 @@
 """What comes of a batch for channels and people: availability that is news, and alerts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from streams import topology
 from streams.agents import stock_codec as codec
+from streams.agents.bundles import BundleBook
+from streams.agents.items import ItemBook
 from streams.agents.policies import PolicyBook
 from streams.agents.sources import SourceBook
 from streams.agents.writing import Writing
@@ -21,11 +23,15 @@ class Teller:
         writing: Writing,
         policies: PolicyBook,
         sources: SourceBook,
+        items: ItemBook,
+        bundles: BundleBook,
         lines_of: Callable[[int, bytes], list[OpenLine]],
     ) -> None:
         self._writing = writing
         self._policies = policies
         self._sources = sources
+        self._items = items
+        self._bundles = bundles
         self._lines_of = lines_of
         self._availability = {
             channel_id: (topology.availability_topic(channel_id).name, write)
@@ -34,8 +40,14 @@ class Teller:
 
     def tell(self) -> None:
         """Bring every touched SKU's policy and availability up to date; emit what is new."""
+        touched = list(self._writing.levels.written())
+        self._tell_skus(self._without_bundles(touched) if self._items.bundles else touched)
+        if self._bundles:
+            self._bundles.publish((partition, key) for partition, key, _ in touched)
+
+    def _tell_skus(self, touched: Iterable[tuple[int, bytes, Stock | None]]) -> None:
         now, levels = self._writing.batch.now, self._writing.levels
-        for partition, key, written in list(levels.written()):
+        for partition, key, written in touched:
             if written is None:
                 continue
             before = levels.committed(partition, key)
@@ -60,6 +72,35 @@ class Teller:
                 self._alert_standing(partition, key, before, stock, plan)
             if news and before is not None and (alert := alerts.back_in_stock(before, stock, policy)):
                 self._writing.alert(partition, key, stock, alert)
+
+    def _without_bundles(
+        self, touched: Iterable[tuple[int, bytes, Stock | None]]
+    ) -> Iterator[tuple[int, bytes, Stock | None]]:
+        """Tell what is new of bundles, and yield the rest."""
+        for partition, key, written in touched:
+            if key not in self._items.bundles:
+                yield partition, key, written
+            elif written is not None:
+                self._tell_bundle(partition, key, written, self._writing.levels.committed(partition, key))
+
+    def _tell_bundle(self, partition: int, key: bytes, written: Stock, before: Stock | None) -> None:
+        """Bring a bundle up to date with its components; its own figures, if it has any, say nothing of it."""
+        levels, now = self._writing.levels, self._writing.batch.now
+        offered, occurred_at = self._bundles.offered(key)
+        stock = written._replace(standing=())
+        if stock.version == (0 if before is None else before.version):
+            if stock == before and not availability.told_units(stock, offered)[1]:
+                levels.unput(partition, key)
+                return
+            latest = max(stock.occurred_at, occurred_at)
+            stock = stock._replace(version=stock.version + 1, occurred_at=latest)
+        availabilities, news = availability.told_units(stock, offered)
+        stock = stock._replace(availability=availabilities, updated_at=now)
+        levels.put(partition, key, stock)
+        if news:
+            self._tell(partition, key, stock, news)
+        if before is not None and (alert := alerts.back_in_stock(before, stock, self._policies.plan(key))):
+            self._writing.alert(partition, key, stock, alert)
 
     def _under_plan(self, stock: Stock, plan: policies.Plan, before: Stock | None) -> Stock:
         """Return the stock as its plan has it; a re-evaluation that changes something is a new version."""
