@@ -11,7 +11,7 @@ Onhand's availability. Errors:
         └── BatchRefused         the channel refused a batch for what is in it: split it to find the culprit
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -140,3 +140,25 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Release connections."""
+
+
+class Figure(NamedTuple):
+    """What a channel shows of one item now; one of it may be a pack of several units."""
+
+    quantity: int
+    pack_size: int = 1
+
+    def shows(self, units: int) -> bool:
+        """Tell whether it is what so many units come to, whole packs only."""
+        return self.quantity == units // self.pack_size
+
+
+class ReadableSink(Sink, Protocol):
+    """A sink whose channel can be asked what it shows."""
+
+    async def read(self, skus: Sequence[str]) -> Mapping[str, Sequence[Figure]]:
+        """
+        Return what the channel shows of SKUs, for each of its items of that SKU; unknown ones are left out.
+
+        Raises ChannelUnavailable.
+        """

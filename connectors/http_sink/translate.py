@@ -2,19 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
+from connectors.egress.answers import REASON_MAX_CHARACTERS, reason_of, retry_after_seconds
 from connectors.protocols import Availability, BatchRefused, ChannelUnavailable, ItemResult, Verdict
 
 KEY_CHARACTERS = 32  # 128 bits of SHA-256: no two batches of a channel's life share a key.
-RETRY_AFTER_MAX_SECONDS = (
-    3_600.0  # A channel that asks for more has mistaken its clock; ask again within the hour.
-)
-REASON_MAX_CHARACTERS = 300
 
 # Only these blame what is in the batch. Others (401, 403, 404, 405…) blame the address or the credentials:
 # splitting the batch would make dead letters of a whole assortment, where a person has to mend the set-up.
@@ -55,7 +50,7 @@ def results_of(
 
     now is UTC seconds, for Retry-After dates. Raises ChannelUnavailable, BatchRefused.
     """
-    reason = _reason(status, body)
+    reason = reason_of(status, body)
     items = _items(body) if status in HAS_ITEMS else None
     if items is not None:
         return _item_results(status, items, batch, reason)
@@ -70,22 +65,6 @@ def results_of(
         retry_after_seconds=retry_after_seconds(headers.get("retry-after"), now),
         throttled=status == HTTPStatus.TOO_MANY_REQUESTS,
     )
-
-
-def retry_after_seconds(value: str | None, now: float) -> float | None:
-    """Return a Retry-After header (seconds or HTTP date) as seconds from now; None if absent or damaged."""
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdecimal():
-        return min(float(text), RETRY_AFTER_MAX_SECONDS)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max(0.0, moment.timestamp() - now), RETRY_AFTER_MAX_SECONDS)
 
 
 def _item_results(
@@ -129,9 +108,3 @@ def _items(body: bytes) -> dict[str, Mapping[str, Any]] | None:
     return {
         item["sku"]: item for item in listed if isinstance(item, dict) and isinstance(item.get("sku"), str)
     }
-
-
-def _reason(status: int, body: bytes) -> str:
-    """Return what the channel said, short enough for a header and a log line."""
-    said = " ".join(body.decode("utf-8", "replace").split())[:REASON_MAX_CHARACTERS]
-    return f"status {status}{': ' if said else ''}{said}"

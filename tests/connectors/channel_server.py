@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from socket import socket
 from typing import Any
-
-import uvicorn
 
 Answer = tuple[int, dict[str, str], Any]
 
@@ -33,6 +29,8 @@ class ChannelServer:
     client's time-out) · reset (aborts the connection) · redirect (302). Batches with one of bad_skus are
     refused: as a whole with 400, or, if it names items, with 207 or 422.
     """
+
+    path = "/stock"
 
     def __init__(self, *, names_items_with: int | None = None) -> None:
         self.script: list[str] = []
@@ -92,35 +90,3 @@ class ChannelServer:
         self.taken += [(item["sku"], item["version"]) for item in items if item["sku"] not in bad]
         named = [{"sku": sku, "status": 404, "error": "unknown article"} for sku in bad]
         return (207, {}, {"items": named}) if bad else (200, {}, {})
-
-
-class _Server(uvicorn.Server):
-    """A server that says when it is up."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        """Start to listen."""
-        await super().startup(sockets)
-        self.up.set()
-
-
-@asynccontextmanager
-async def serving(channel: ChannelServer) -> AsyncIterator[ChannelServer]:
-    """Serve a channel on a free port of 127.0.0.1; channel.url says which."""
-    server = _Server(
-        uvicorn.Config(channel, host="127.0.0.1", port=0, log_level="critical", lifespan="off", http="h11")
-    )
-    running = asyncio.create_task(server.serve())
-    try:
-        async with asyncio.timeout(10):
-            await server.up.wait()
-        port = server.servers[0].sockets[0].getsockname()[1]
-        channel.url = f"http://127.0.0.1:{port}/stock"
-        yield channel
-    finally:
-        server.should_exit = True
-        server.force_exit = True
-        await running

@@ -116,10 +116,10 @@ class RememberedDeadLetters:
         return {(stored.key or b"").decode(): reason for stored, reason, _ in self.letters}
 
 
-def availability(sku: str, version: int, quantity: int = 1) -> Availability:
-    """Return a value emitted now."""
+def availability(sku: str, version: int, quantity: int | None = None) -> Availability:
+    """Return a value emitted now; its quantity is its version unless said, for channels that show no versions."""
     now = int(time.time() * 1_000)
-    return Availability(sku, CHANNEL, quantity, version, now, now)
+    return Availability(sku, CHANNEL, version if quantity is None else quantity, version, now, now)
 
 
 class Sending:

@@ -19,7 +19,8 @@ from connectors.protocols import Availability, ItemResult, Verdict
 from schemas import wire
 from streams.app import ensure_topics
 from streams.settings import Settings
-from tests.connectors.channel_server import ChannelServer, serving
+from tests.connectors.channel_server import ChannelServer
+from tests.connectors.serving import serving
 from tests.processes import OnhandProcess
 
 pytestmark = pytest.mark.kafka

@@ -8,8 +8,9 @@ from prometheus_client import REGISTRY
 from connectors.egress.dead_letters import CHANNEL_REFUSED
 from connectors.http_sink.client import HttpSink
 from connectors.protocols import ChannelUnavailable
-from tests.connectors.channel_server import ChannelServer, serving
+from tests.connectors.channel_server import ChannelServer
 from tests.connectors.contract import CHANNEL, Sending, SinkContract, availability
+from tests.connectors.serving import serving
 
 ANSWER_TIMEOUT_SECONDS = 0.3
 

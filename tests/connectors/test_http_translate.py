@@ -4,12 +4,12 @@ import json
 
 import pytest
 
+from connectors.egress.answers import retry_after_seconds
 from connectors.http_sink.translate import (
     REASON_MAX_CHARACTERS,
     idempotency_key,
     payload,
     results_of,
-    retry_after_seconds,
 )
 from connectors.protocols import Availability, BatchRefused, ChannelUnavailable
 
