@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from connectors.egress.answers import retry_after_seconds
+from connectors.egress.answers import REASON_MAX_CHARACTERS, retry_after_seconds
 from connectors.http_sink.translate import (
-    REASON_MAX_CHARACTERS,
     idempotency_key,
     payload,
     results_of,
