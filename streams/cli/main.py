@@ -27,6 +27,7 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
     ("dlq", "streams.cli.dlq", "app"),
     ("replay", "streams.cli.replay", "app"),
     ("deliver", "streams.cli.deliver", "app"),
+    ("hold", "streams.cli.hold", "app"),
     ("channels", "streams.cli.channels", "app"),
     ("topics", "streams.cli.topics", "app"),
     ("view", "streams.cli.view", "view_app"),

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from connectors.protocols import SourceEvent
 from connectors.publish import Publisher
+from deploy.embedded.stack import EmbeddedStack
 from schemas import wire
 from streams.settings import Settings
 from streams.verify.reading import KafkaReader
+from tests.conftest import settings_for
 from tests.integration.running import Positions
+from tests.processes import OnhandProcess
 
 DRAINED_SECONDS = 60.0
 
 Value = dict[str, Any]
+
+
+@contextmanager
+def open_shop(directory: Path) -> Iterator[StockedShop]:
+    """A shop with a Kafka of its own and one worker, for a module's tests; each takes SKUs of its own."""
+    with EmbeddedStack(directory) as stack:
+        settings = settings_for(stack)
+        worker = OnhandProcess("worker", settings, directory)
+        try:
+            worker.wait_ready()
+            yield StockedShop(settings)
+        finally:
+            worker.kill()
 
 
 class StockedShop:

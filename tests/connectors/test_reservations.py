@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,10 +15,9 @@ from connectors.reservations.translate import Answer, CartLine, cancellation, su
 from deploy.embedded.stack import EmbeddedStack
 from streams.domain.sku import InvalidSku
 from streams.settings import Settings
-from tests.conftest import RunOnhand, settings_for
-from tests.connectors.stocked_shop import StockedShop
+from tests.conftest import RunOnhand
+from tests.connectors.stocked_shop import StockedShop, open_shop
 from tests.connectors.test_deliver import until
-from tests.processes import OnhandProcess
 
 SOON_SECONDS = 0.3
 WORKER_SECONDS = 60.0
@@ -28,14 +26,8 @@ WORKER_SECONDS = 60.0
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockedShop]:
     """A Kafka of this module's own with a worker on it; every test takes SKUs of its own."""
-    with EmbeddedStack(tmp_path_factory.mktemp("reservations")) as stack:
-        settings = settings_for(stack)
-        worker = OnhandProcess("worker", settings, Path(stack.data_dir))
-        try:
-            worker.wait_ready()
-            yield StockedShop(settings)
-        finally:
-            worker.kill()
+    with open_shop(tmp_path_factory.mktemp("reservations")) as opened:
+        yield opened
 
 
 def reservations(shop: StockedShop, owner: str = "ann", **options: float) -> Reservations:
