@@ -22,6 +22,7 @@ _COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("stock", "streams.cli.stock", "stock"),
     ("ledger", "streams.cli.ledger", "ledger"),
     ("verify", "streams.cli.verify", "verify"),
+    ("doctor", "streams.cli.doctor", "doctor"),
 )
 _GROUPS: tuple[tuple[str, str, str], ...] = (
     ("dlq", "streams.cli.dlq", "app"),
