@@ -7,7 +7,9 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from streams import topology
 from streams.domain.catalogue import parse_authority
+from streams.domain.orders import PROMISE_HORIZON_DAYS
 
 CHANNEL_ID = re.compile(
     r"[a-z0-9][a-z0-9-]{0,62}"
@@ -64,6 +66,19 @@ class Settings(BaseSettings):
     lateness_horizon_hours: int = Field(24, ge=1, description="Older events are marked late in the ledger.")
     hold_maximum_hours: int = Field(
         24, ge=1, description="A checkout hold may not be asked for longer than this."
+    )
+    # A day longer than identities are remembered: a dead letter that is replayed is no duplicate of itself.
+    waiting_days: int = Field(
+        topology.DEDUPLICATION_WINDOW_DAYS + 1,
+        ge=1,
+        description="What arrived before its order waits for it so long; then it is given up.",
+    )
+    # Two weeks to change one's mind and two to send it back, as European law has it, and a little more.
+    order_memory_days: int = Field(
+        30, ge=0, description="A shipped order is remembered so long, to tell when more comes back than left."
+    )
+    promise_horizon_days: int = Field(
+        PROMISE_HORIZON_DAYS, ge=1, le=731, description="How far ahead available to promise looks."
     )
     retry_delay_seconds: float = Field(
         5.0, gt=0, description="First wait of a retried event; doubles each time."

@@ -100,7 +100,7 @@ class BundleDesk:
         if key not in self._items.bundles:
             return False
         line = None if isinstance(event, StockCounted) else lines.line_of(event)
-        return line is None or self._lines.get(partition, codec.line_key(key, line)) is None
+        return line is None or self._lines.table.get(partition, codec.line_key(key, line)) is None
 
     def parts(self, key: bytes, event: StockEvent | StockCounted) -> list[StockEvent]:
         """Return what an event means for components, nothing for one that moves none. Raises GiveUp."""

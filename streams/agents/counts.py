@@ -67,7 +67,7 @@ class CountDesk:
         """Return a level after a count of it that is newer than what it is based on; nothing is written."""
         notes = self._writing.recent.of(partition, key)
         if basis == NET_OF_ORDERS:
-            lines = self._movements.lines.group(partition, key)
+            lines = self._movements.lines.of(partition, key)
             open_orders = counts.nominal_reserved(lines, level.location_id)
         else:
             open_orders = 0

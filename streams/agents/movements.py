@@ -5,10 +5,12 @@ from collections.abc import Callable
 from streams import topology
 from streams.agents import stock_codec as codec
 from streams.agents.holds import HoldDesk
+from streams.agents.lines import LineDesk
 from streams.agents.policies import PolicyBook
 from streams.agents.writing import Writing
-from streams.domain import alerts, availability, fold, holds, lines, orders
+from streams.domain import availability, fold, holds, lines
 from streams.domain.counts import CountInForce
+from streams.domain.days import day_of
 from streams.domain.events import (
     NET_OF_ORDERS,
     STOCK_EVENTS,
@@ -25,7 +27,9 @@ from streams.domain.events import (
     TransferShipped,
 )
 from streams.domain.lines import ORDER, OpenLine
+from streams.domain.orders import PLAIN_TERMS, Terms
 from streams.domain.stock import Stock
+from streams.engine.log import Record
 from streams.engine.table import Table
 
 REFERENCES: dict[type[StockEvent], int] = {
@@ -79,21 +83,39 @@ class MovementDesk:
         self._writing = writing
         self._policies = policies
         self.counts = CountsInForce()
-        self.lines: Table[OpenLine] = Table(
-            topology.OPEN_LINES.name, codec.encode_line, codec.decode_line, codec.sku_of_line
-        )
+        self.lines = LineDesk(writing)
         self.holds = HoldDesk(writing, policies, self._fold, is_bundle)
 
-    def apply(self, partition: int, key: bytes, stock: Stock, event: StockEvent, envelope: bytes) -> str:
-        """Apply a movement and write its ledger row; return its outcome."""
+    def apply(
+        self,
+        partition: int,
+        key: bytes,
+        stock: Stock,
+        event: StockEvent,
+        envelope: bytes,
+        record: Record | None = None,
+    ) -> str:
+        """
+        Apply a movement and write its ledger row; return its outcome.
+
+        record is the event's own, to be kept when it has to wait; without one it does not wait.
+        """
         if type(event) is OrderPlaced:
             found = self._order(partition, key, stock, event)
         else:
-            found = self._fold(partition, key, stock, event)
+            found = self._fold(partition, key, stock, event, record=record)
         self._record(partition, key, event, envelope, found)
         return found.outcome
 
-    def repeat(self, partition: int, key: bytes, stock: Stock, event: StockEvent, envelope: bytes) -> str:
+    def repeat(
+        self,
+        partition: int,
+        key: bytes,
+        stock: Stock,
+        event: StockEvent,
+        envelope: bytes,
+        _record: Record | None = None,
+    ) -> str:
         """Write the ledger row of a movement that has been applied before."""
         level = stock.level(event.location_id)
         found = fold.Outcome(stock, None, level, level, fold.DUPLICATE)
@@ -102,7 +124,7 @@ class MovementDesk:
 
     def _order(self, partition: int, key: bytes, stock: Stock, order: OrderPlaced) -> fold.Outcome:
         """Fold an order; the units of a hold that it names are its own."""
-        if self.holds.settle(partition, key):
+        if self.holds.settle(partition, key) | self.lines.settle(partition, key):
             stock = self._writing.levels.get(partition, key) or stock
         hold = self.holds.named_by(partition, key, order)
         if hold is not None and holds.reserved_for(hold, order):
@@ -120,33 +142,53 @@ class MovementDesk:
         return found
 
     def _fold(
-        self, partition: int, key: bytes, stock: Stock, event: StockEvent, promised: int = 0
+        self,
+        partition: int,
+        key: bytes,
+        stock: Stock,
+        event: StockEvent,
+        promised: int = 0,
+        record: Record | None = None,
     ) -> fold.Outcome:
         """Fold an event into its SKU, and into the line that it belongs to; a hold has promised so many units."""
         empty = lines.line_of(event)
         if empty is None:
             outcome = fold.apply(stock, event)
         else:
-            line_key = codec.line_key(key, empty)
-            line = self.lines.get(partition, line_key) or empty
-            outcome = fold.apply(
-                stock,
-                event,
-                line,
-                orders.PLAIN_TERMS if promised == 0 else orders.Terms(promised=promised),
-                net_of_orders=line.kind == ORDER and self._is_net_of_orders(partition, key, stock, event),
-            )
-            if outcome.outcome is not fold.REJECTED and outcome.line is not None:
-                self.lines.put(partition, line_key, None if outcome.line.settled else outcome.line)
-                if alert := alerts.over_shipment(line, outcome.line, event):
-                    self._writing.alert(partition, key, outcome.stock, alert)
+            outcome = self._fold_line(partition, key, stock, event, empty, promised, record)
         if outcome.outcome is not fold.REJECTED:
             if len(outcome.stock.locations) > len(stock.locations):
                 outcome = self._with_new_location(key, event, outcome)
             self._writing.levels.put(partition, key, outcome.stock)
             if event.occurred_at > outcome.before.counted_at:
                 self._note(partition, key, event)
+            if type(event) is ReturnReceived and event.order_id is not None:
+                place, order_id, quantity = event.location_id, event.order_id, event.quantity
+                self.lines.came_back(partition, key, outcome.stock, place, order_id, quantity)
         return outcome
+
+    def _fold_line(
+        self,
+        partition: int,
+        key: bytes,
+        stock: Stock,
+        event: StockEvent,
+        empty: OpenLine,
+        promised: int,
+        record: Record | None,
+    ) -> fold.Outcome:
+        line = self.lines.find(partition, key, empty)
+        terms = self._terms(key, promised) if type(event) is OrderPlaced else PLAIN_TERMS
+        net_of_orders = line.kind == ORDER and self._is_net_of_orders(partition, key, stock, event)
+        outcome = fold.apply(stock, event, line, terms, net_of_orders=net_of_orders)
+        if outcome.outcome is not fold.REJECTED:
+            self.lines.changed(partition, key, event, line, outcome, record)
+        return outcome
+
+    def _terms(self, key: bytes, promised: int) -> Terms:
+        """Return on what terms an order may be promised now."""
+        today, horizon_days = day_of(self._writing.batch.now), self._writing.settings.promise_horizon_days
+        return Terms(self._policies.plan(key).backorder_limit, today, horizon_days, promised)
 
     def _is_net_of_orders(self, partition: int, key: bytes, stock: Stock, event: StockEvent) -> bool:
         """Ask only for orders that happened before their location's last count: to others it doesn't matter."""

@@ -6,6 +6,7 @@ duplicate or rejected (ledger), forwarded to its right partition, waiting in a r
 module finds out what a record is and whether it may be applied; the desks beside it each do one kind of work:
 
     movements    sales, orders, returns, receipts, transfers, adjustments
+    lines        what is open of orders, deliveries and transfers, and what time does to it
     counts       single counts, and rows of partial feeds
     holds        checkout holds: requests, answers, expiry
     policies     documents, and the SKUs to re-evaluate after them
@@ -34,6 +35,7 @@ from streams.agents.telling import Teller
 from streams.agents.writing import Writing
 from streams.domain import catalogue, fold, hold_requests, policy_rules, validation
 from streams.domain import policy as policies
+from streams.domain.days import day_of
 from streams.domain.errors import EventRefused, GiveUp, NotYet, Reason
 from streams.domain.events import INTRODUCING_EVENTS, OWN_SOURCE, StockCounted, StockEvent
 from streams.domain.sku import InvalidSku, normalise_sku
@@ -93,23 +95,18 @@ class StockAgent:
         self._policies = PolicyBook(settings.channels, self._items.category)
         self._refusals = Refusals(self._writing)
         self._movements = MovementDesk(self._writing, self._policies, self._items.bundles.__contains__)
-        self._holds = self._movements.holds
+        self._holds, self._lines = self._movements.holds, self._movements.lines
         self._counts = CountDesk(self._writing, self._policies, self._movements)
         self._item_desk = ItemDesk(self._writing, self._items, settings.catalogue_authority)
         self._components = BundleBook(self._writing, self._items)
         self._bundles = BundleDesk(self._writing, self._items, self._movements)
         self._sources = SourceBook(self._writing)
         self._teller = Teller(
-            self._writing,
-            self._policies,
-            self._sources,
-            self._items,
-            self._components,
-            self._movements.lines.group,
+            self._writing, self._policies, self._sources, self._items, self._components, self._lines.of
         )
         self.tables: tuple[Table[Any], ...] = (
             self._levels,
-            self._movements.lines,
+            self._lines.table,
             self._movements.counts.table,
             self._holds.table,
         )
@@ -123,14 +120,15 @@ class StockAgent:
         self.global_topics = tuple(self._globals)
         self._stale: dict[tuple[int, bytes], None] = {}
         self._owned: set[int] = set()
+        self._today = 0
         self._tells_all = codec.tells_all(settings.channels)
         self._strict = settings.catalogue is Catalogue.STRICT
         self._accepted: dict[bytes, tuple[policies.StockPolicySet, bytes]] = {}
 
     @property
     def pending(self) -> bool:
-        """True while SKUs wait to be re-evaluated after a change of policies or channels, or holds to end."""
-        return bool(self._stale) or self._holds.pending
+        """True while SKUs wait to be re-evaluated, or holds and lines for what time does to them."""
+        return bool(self._stale) or self._holds.pending or self._lines.pending
 
     def take_global(self, record: Record) -> None:
         """Take what concerns all workers; the SKUs that it concerns are re-evaluated between batches."""
@@ -175,6 +173,8 @@ class StockAgent:
         """Own a restored partition; policies or the set of channels may have changed while nobody did."""
         self._owned.add(partition)
         self._holds.assigned(partition)
+        self._lines.assigned(partition)
+        self._mark_future(partition)
         for key in (*self._items.bundles, *self._items.bundles_of):
             self._mark(key)
         if self._policies:
@@ -187,6 +187,7 @@ class StockAgent:
         """Own a partition no more."""
         self._owned.discard(partition)
         self._holds.revoked(partition)
+        self._lines.revoked(partition)
         self._stale = {item: None for item in self._stale if item[0] != partition}
 
     def apply(self, batch: Batch) -> None:
@@ -196,6 +197,8 @@ class StockAgent:
         self._item_desk.begin()
         self._components.begin()
         self._holds.pass_time()
+        self._lines.pass_time()
+        self._turn_day()
         for record in batch.records:
             try:
                 self._apply(record)
@@ -211,6 +214,7 @@ class StockAgent:
     def _committed(self, reevaluated: list[tuple[int, bytes]]) -> None:
         for item in reevaluated:
             self._stale.pop(item, None)
+            self._lines.looked_at(*item)
         # At once, not when the global topic brings it back: the next batch may hold an older policy.
         for key, (_, encoded) in self._accepted.items():
             self._take_policy(key, encoded)
@@ -219,6 +223,7 @@ class StockAgent:
         for key, level in self._components.published.items():
             self._take_component(key, level)
         self._holds.committed()
+        self._lines.committed()
         writing = self._writing
         self._monitor.events(writing.outcomes)
         self._monitor.refused(writing.refusals)
@@ -270,7 +275,7 @@ class StockAgent:
             outcome = count(partition, key, stock, event, envelope)
         else:
             move = self._movements.repeat if verdict is Verdict.DUPLICATE else self._movements.apply
-            outcome = move(partition, key, stock, event, envelope)
+            outcome = move(partition, key, stock, event, envelope, record)
         self._writing.outcomes[topic, outcome] += 1
         self._writing.heard(event.source_id, event.occurred_at)
 
@@ -312,6 +317,7 @@ class StockAgent:
                 return
             _check_sku(request.sku)
         verdict = self._verdict(record, request.source_id, request.event_id, data)
+        self._lines.settle(partition, key)
         decide = self._holds.repeat if verdict is Verdict.DUPLICATE else self._holds.apply
         self._writing.outcomes[record.topic(), decide(partition, key, request)] += 1
         self._writing.heard(request.source_id, request.occurred_at)
@@ -355,6 +361,17 @@ class StockAgent:
         else:
             outcome = self._item_desk.apply(record.partition(), key, described)
         self._writing.outcomes[record.topic(), outcome] += 1
+
+    def _turn_day(self) -> None:
+        """Have everything looked at again whose future is a day nearer."""
+        today = day_of(self._writing.batch.now)
+        if today != self._today:
+            self._today = today
+            for partition in self._owned:
+                self._mark_future(partition)
+
+    def _mark_future(self, partition: int) -> None:
+        self._stale.update(((partition, key), None) for key in self._lines.with_future(partition))
 
     def _mark_all(self, partition: int) -> None:
         self._stale.update(((partition, key), None) for key in self._levels.keys(partition))

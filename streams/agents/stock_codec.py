@@ -11,7 +11,7 @@ from streams.domain.catalogue import AttributeOrigin, BundleComponent, Item, Ite
 from streams.domain.counts import CountInForce
 from streams.domain.errors import GiveUp, Reason
 from streams.domain.events import STOCK_EVENTS, StockCounted, StockEvent
-from streams.domain.lines import OpenLine, WaitingEvent
+from streams.domain.lines import WHOLE_ORDER, OpenLine, WaitingEvent, WaitingHeader
 from streams.domain.policy import (
     ChannelPolicy,
     LocationGroup,
@@ -74,7 +74,9 @@ decode_level: Callable[[bytes], Stock] = record_readers(
     StandingAlert=StandingAlert,
 )
 _write_level = writer_of("StockLevel", spliced=1)
-decode_line: Callable[[bytes], OpenLine] = record_readers("OpenLine", OpenLine, WaitingEvent=WaitingEvent)
+decode_line: Callable[[bytes], OpenLine] = record_readers(
+    "OpenLine", OpenLine, WaitingEvent=WaitingEvent, WaitingHeader=WaitingHeader
+)
 _write_line = writer_of("OpenLine")
 
 decode_component_level: Callable[[bytes], ComponentLevel] = record_readers(
@@ -265,3 +267,15 @@ def line_key(sku: bytes, line: OpenLine) -> bytes:
 def sku_of_line(key: bytes) -> bytes:
     """Return the SKU that an open line's key belongs to."""
     return key.partition(_SEPARATOR)[0]
+
+
+def group_of_line(key: bytes) -> bytes:
+    """
+    Return the group under which a line is enumerated: its SKU.
+
+    What is remembered of whole orders is no open line: it has a group of its own, which nobody enumerates.
+    """
+    return _WHOLE_ORDERS if key.endswith(_WHOLE_ORDERS) else sku_of_line(key)
+
+
+_WHOLE_ORDERS = _SEPARATOR + WHOLE_ORDER.encode()

@@ -9,8 +9,9 @@ from streams.agents.items import ItemBook
 from streams.agents.policies import PolicyBook
 from streams.agents.sources import SourceBook
 from streams.agents.writing import Writing
-from streams.domain import alerts, availability, freshness
+from streams.domain import alerts, availability, freshness, promise
 from streams.domain import policy as policies
+from streams.domain.days import day_of
 from streams.domain.lines import OpenLine
 from streams.domain.stock import ChannelLevel, Stock
 
@@ -33,6 +34,8 @@ class Teller:
         self._items = items
         self._bundles = bundles
         self._lines_of = lines_of
+        self._horizon_days = writing.settings.promise_horizon_days
+        self._today = 0
         self._availability = {
             channel_id: (topology.availability_topic(channel_id).name, write)
             for channel_id, write in codec.availability_writers(writing.settings.channels).items()
@@ -47,6 +50,7 @@ class Teller:
 
     def _tell_skus(self, touched: Iterable[tuple[int, bytes, Stock | None]]) -> None:
         now, levels = self._writing.batch.now, self._writing.levels
+        self._today = day_of(now)
         for partition, key, written in touched:
             if written is None:
                 continue
@@ -103,16 +107,28 @@ class Teller:
             self._writing.alert(partition, key, stock, alert)
 
     def _under_plan(self, stock: Stock, plan: policies.Plan, before: Stock | None) -> Stock:
-        """Return the stock as its plan has it; a re-evaluation that changes something is a new version."""
+        """Return the stock as its plan and the day have it; a re-evaluation that changes something is a new version."""
         stock = availability.with_safety_stock(stock, plan)
         # A plain plan without a threshold, as most are, is spared the question.
         if not plan.plain or plan.low_stock_threshold is not None or stock[8]:
             standing = alerts.standing(stock.locations, plan)
             stock = stock if stock[8] == standing else stock._replace(standing=standing)
-        unchanged_version = before is not None and before.version == stock.version
-        if unchanged_version and (stock != before or availability.told(stock, plan)[1]):
+        if stock[6] or stock[7]:  # Most have no future, nor had one when they were told last.
+            stock = stock._replace(promises=promise.promises(stock, self._today, self._horizon_days))
+        if before is None or before.version != stock.version:
+            return stock
+        if availability.told(stock, plan)[1] or not self._is_known(before, stock):
             return stock._replace(version=stock.version + 1)
-        return stock
+        return before
+
+    def _is_known(self, before: Stock, stock: Stock) -> bool:
+        """Return True when a re-evaluation has found nothing new; that a day is over is no news by itself."""
+        if stock == before:
+            return True
+        now = promise.pooled(stock)
+        return stock._replace(promises=before.promises) == before and promise.promise_the_same(
+            before.promises, stock.promises, self._today, (now, now)
+        )
 
     def _tell(self, partition: int, key: bytes, stock: Stock, news: Iterable[ChannelLevel]) -> None:
         batch = self._writing.batch

@@ -1,5 +1,5 @@
 """
-What a person should know about a SKU (semantics 3, 8 and 9).
+What a person should know about a SKU (semantics 3 and 8 to 10).
 
 Three kinds of life: what is oversold alerts whenever it grows and when it is over, as the figures before and after
 show; what stands in the table (`Stock.standing`: low stock, shrunk ring-fences) alerts when it begins or grows; back
@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from streams.domain import availability
 from streams.domain.events import StockEvent
-from streams.domain.lines import ORDER, OpenLine
+from streams.domain.lines import INBOUND, ORDER, OpenLine
 from streams.domain.policy import ANY, Plan
 from streams.domain.stock import Level, StandingAlert, Stock
 
-OVERSOLD, OVERSOLD_RESOLVED, OVER_SHIPPED = "OVERSOLD", "OVERSOLD_RESOLVED", "OVER_SHIPPED"
+OVERSOLD, OVERSOLD_RESOLVED = "OVERSOLD", "OVERSOLD_RESOLVED"
+OVER_SHIPPED, OVER_RETURNED, ORDER_MISSING = "OVER_SHIPPED", "OVER_RETURNED", "ORDER_MISSING"
+OVERDUE_INBOUND, OVERDUE_INBOUND_RESOLVED = "OVERDUE_INBOUND", "OVERDUE_INBOUND_RESOLVED"
 DISCREPANCY = "DISCREPANCY"
 LOW_STOCK, BACK_IN_STOCK = "LOW_STOCK", "BACK_IN_STOCK"
 RING_FENCE_SHRUNK, RING_FENCE_RESTORED = "RING_FENCE_SHRUNK", "RING_FENCE_RESTORED"
@@ -60,8 +62,39 @@ def deficits(levels: tuple[Level, ...]) -> dict[str, int]:
 
 def over_shipment(before: OpenLine, after: OpenLine, event: StockEvent) -> Alert | None:
     """Return an alert when an order has been shipped beyond what was ordered."""
-    if after.kind == ORDER and after.excess > before.excess:
-        return Alert(OVER_SHIPPED, event.location_id, after.excess, (after.line_id,))
+    if after.kind == ORDER and after.over_shipped > before.over_shipped:
+        return Alert(OVER_SHIPPED, event.location_id, after.over_shipped, (after.line_id,))
+    return None
+
+
+def over_return(location_id: str, order_id: str, before: int, after: int) -> Alert | None:
+    """Return an alert when more units of an order have come back than have left; from returns.over_returned."""
+    return Alert(OVER_RETURNED, location_id, 0, (order_id,), after) if after > before else None
+
+
+def order_missing(line: OpenLine) -> Alert | None:
+    """
+    Return an alert about goods that moved for an order or a transfer of which nobody has heard, when it is given up.
+
+    Goods that came in without having been announced are everyday.
+    """
+    if not line.is_unopened or not line.fulfilled or line.kind == INBOUND:
+        return None
+    names = (line.line_id,)
+    is_order = line.kind == ORDER
+    orders, references = (names, ()) if is_order else ((), names)
+    return Alert(ORDER_MISSING, line.location_id, 0, orders, line.fulfilled, references)
+
+
+def overdue(line: OpenLine) -> Alert:
+    """Return the alert about a line that was expected on a day that is over; told once, until it is resolved."""
+    return Alert(OVERDUE_INBOUND, line.location_id, 0, quantity=line.open, references=(line.line_id,))
+
+
+def overdue_resolved(before: OpenLine, after: OpenLine) -> Alert | None:
+    """Return an alert when an overdue line has come in, was cancelled, or is expected on another day."""
+    if before.overdue_told and not (after.overdue_told and after.open):
+        return Alert(OVERDUE_INBOUND_RESOLVED, after.location_id, 0, references=(after.line_id,))
     return None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from streams.domain import lines, orders
+from streams.domain.days import day_of, start_of
 from streams.domain.errors import Reason
 from streams.domain.events import (
     SELLABLE,
@@ -160,11 +161,13 @@ def _covered(event: StockEvent, on_hand: int, net_of_orders: bool) -> tuple[int,
 
 def deliver_now(stock: Stock, line: OpenLine) -> Outcome:
     """Reserve an order's units: the day that they were demanded for has come (semantics 10)."""
+    assert line.deliver_at is not None, "only demand of a later day can fall due"
     now = line._replace(deliver_at=None)
     before = stock.level(line.location_id)
     changed = stock._replace(
         version=stock.version + 1,
         locations=_with_line(stock.locations, line, now),
+        occurred_at=max(stock.occurred_at, start_of(day_of(line.deliver_at))),
         future=_future_with_line(stock.future, line, now),
     )
     return Outcome(changed, now, before, changed.level(line.location_id))

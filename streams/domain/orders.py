@@ -70,4 +70,4 @@ def is_covered(stock: Stock, line: OpenLine, counted: OpenLine, terms: Terms) ->
     if counted.deliver_at is not None:
         day, last = day_of(counted.deliver_at), terms.today + terms.horizon_days
         available = promised_from(available, future, level.location_id, day, terms.today, last)
-    return counted.open <= available + terms.backorder_limit
+    return counted.open <= max(terms.promised, available + terms.backorder_limit)

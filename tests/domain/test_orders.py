@@ -130,15 +130,14 @@ def test_an_order_raised_for_another_day_moves_all_of_it_and_asks_for_all_of_it(
 
 
 def test_when_its_day_comes_demand_becomes_reserved() -> None:
-    """On the day itself, and only what is still open; asked twice, nothing more happens."""
+    """On the day itself, and only what is still open."""
     cancelled = make(OrderCancelled, event_id="c", order_id="order-1", quantity=2)
     shelf = Shelf(store(5), terms=Terms(0, TODAY)).take(order(1, 5, days=3), cancelled)
     (line,) = shelf.lines.values()
     found = fold.deliver_now(shelf.stock, line)
     assert found.stock.level("store") == Level("store", 5, reserved=3)
     assert (found.stock.future, found.stock.version) == ((), shelf.stock.version + 1)
-    assert found.line is not None
-    assert fold.deliver_now(found.stock, found.line).stock.locations == found.stock.locations
+    assert (found.line, found.stock.occurred_at) == (line._replace(deliver_at=None), (TODAY + 3) * DAY_MS)
 
 
 def test_announcing_again_moves_the_day_of_the_whole_line() -> None:
