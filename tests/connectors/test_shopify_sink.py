@@ -12,7 +12,7 @@ from connectors.shopify.connector import shopify_sink
 from connectors.translation import Account
 from tests.connectors.contract import Sending, availability
 from tests.connectors.serving import serving
-from tests.connectors.simulators.contract import ANSWER_TIMEOUT_SECONDS, SKUS, VendorContract
+from tests.connectors.simulators.contract import ANSWER_TIMEOUT_SECONDS, SKUS, ReadableContract
 from tests.connectors.simulators.server import Simulator
 from tests.connectors.simulators.shopify import LOCATION, TOKEN, ShopifySimulator
 
@@ -23,7 +23,7 @@ def make_sink(channel: Simulator, account: Account | None = None, token: str = T
     return shopify_sink(account or Account("shop", "shop"), api)
 
 
-class TestShopifySink(VendorContract):
+class TestShopifySink(ReadableContract):
     """The contract, in GraphQL."""
 
     def make_simulator(self) -> Simulator:

@@ -14,7 +14,7 @@ from connectors.square.outgoing import changes
 from connectors.translation import Account
 from tests.connectors.contract import Sending, availability
 from tests.connectors.serving import serving
-from tests.connectors.simulators.contract import ANSWER_TIMEOUT_SECONDS, SKUS, VendorContract
+from tests.connectors.simulators.contract import ANSWER_TIMEOUT_SECONDS, SKUS, ReadableContract
 from tests.connectors.simulators.server import Simulator
 from tests.connectors.simulators.square import LOCATION, TOKEN, SquareSimulator
 
@@ -27,7 +27,7 @@ def make_sink(channel: Simulator, account: Account | None = None, token: str = T
     return square_sink(account or Account("till", "till"), api)
 
 
-class TestSquareSink(VendorContract):
+class TestSquareSink(ReadableContract):
     """The contract, in physical counts."""
 
     def make_simulator(self) -> Simulator:

@@ -10,7 +10,7 @@ from connectors.woocommerce.client import WooCommerceApi
 from connectors.woocommerce.connector import woocommerce_sink
 from tests.connectors.contract import availability
 from tests.connectors.serving import serving
-from tests.connectors.simulators.contract import ANSWER_TIMEOUT_SECONDS, SKUS, VendorContract
+from tests.connectors.simulators.contract import ANSWER_TIMEOUT_SECONDS, SKUS, ReadableContract
 from tests.connectors.simulators.server import Simulator
 from tests.connectors.simulators.woocommerce import KEY, SECRET, WooCommerceSimulator
 
@@ -21,7 +21,7 @@ def make_sink(channel: Simulator, secret: str = SECRET) -> ReadableSink:
     return woocommerce_sink(Account("shop", "shop"), api)
 
 
-class TestWooCommerceSink(VendorContract):
+class TestWooCommerceSink(ReadableContract):
     """The contract, in batches of products."""
 
     def make_simulator(self) -> Simulator:
