@@ -151,7 +151,6 @@ class ReservationClient:
             done, _ = await asyncio.wait((answered,), timeout=pause_seconds)
             if done:
                 return answered.result()
-            log.info("asking again", sku=request.sku, hold_id=request.hold_id, event_id=request.event_id)
             pause_seconds *= 2
 
     async def _read(self) -> None:

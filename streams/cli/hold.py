@@ -1,9 +1,11 @@
 """`onhand hold`: place, change, confirm and release checkout holds, and look at those of a SKU."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, NoReturn
 
+import structlog
 import typer
 
 from connectors.reservations.connector import Reservations
@@ -198,6 +200,7 @@ def _tell(
 ) -> None:
     """Ask, and print the answers; what is not granted ends the command with a sentence and an exit code."""
     settings = settings_from(bootstrap_servers=bootstrap_servers)
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
     async def run() -> Sequence[Answer]:
         async with Reservations(settings, owner=owner, timeout_seconds=timeout) as desk:
