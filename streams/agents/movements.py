@@ -178,17 +178,23 @@ class MovementDesk:
         record: Record | None,
     ) -> fold.Outcome:
         line = self.lines.find(partition, key, empty)
-        terms = self._terms(key, promised) if type(event) is OrderPlaced else PLAIN_TERMS
+        terms = self._terms(key, stock, event, promised) if type(event) is OrderPlaced else PLAIN_TERMS
         net_of_orders = line.kind == ORDER and self._is_net_of_orders(partition, key, stock, event)
         outcome = fold.apply(stock, event, line, terms, net_of_orders=net_of_orders)
         if outcome.outcome is not fold.REJECTED:
             self.lines.changed(partition, key, event, line, outcome, record)
         return outcome
 
-    def _terms(self, key: bytes, promised: int) -> Terms:
+    def _terms(self, key: bytes, stock: Stock, order: OrderPlaced, promised: int) -> Terms:
         """Return on what terms an order may be promised now."""
         today, horizon_days = day_of(self._writing.batch.now), self._writing.settings.promise_horizon_days
-        return Terms(self._policies.plan(key).backorder_limit, today, horizon_days, promised)
+        plan = self._policies.plan(key)
+        limit = plan.backorder_limit
+        if limit > 0 and all(level.location_id != order.location_id for level in stock.locations):
+            limit -= plan.safety_stock_at(
+                order.location_id
+            )  # It will be kept back there once there is a level.
+        return Terms(limit, today, horizon_days, promised)
 
     def _is_net_of_orders(self, partition: int, key: bytes, stock: Stock, event: StockEvent) -> bool:
         """Ask only for orders that happened before their location's last count: to others it doesn't matter."""

@@ -90,10 +90,13 @@ def plan_of(settings: Settings) -> Plan:
         sources=topology.SOURCES.name,
         levels=topology.STOCK_LEVELS.name,
         movements=topology.STOCK_MOVEMENTS.name,
+        holds=topology.HOLDS.name,
+        results=topology.RESERVATION_RESULTS.name,
         availability={channel: topology.availability_topic(channel).name for channel in settings.channels},
         group_id=settings.group_id,
         retry_group_id=f"{settings.group_id}-retry",
         retry_attempts=settings.retry_attempts,
+        lateness_horizon_hours=settings.lateness_horizon_hours,
     )
 
 
@@ -112,10 +115,11 @@ def summary(report: Report) -> list[str]:
             f"{counts['input_records']:,} input records: {counts['events']:,} events, "
             f"{counts['duplicates']:,} duplicates, {counts['dead_letters']:,} dead letters, "
             f"{counts['retries_waiting']:,} waiting, {counts['orders_rejected']:,} orders rejected, "
-            f"{counts['policies']:,} policies"
+            f"{counts['policies']:,} policies, {counts['items']:,} items"
         ),
         (
             f"{counts['skus']:,} SKUs in the table, {counts['ledger_rows']:,} ledger rows, "
+            f"{counts['active_holds']:,} active holds, {counts['answers']:,} answers about holds, "
             f"{counts['view_entries']:,} entries of the view compared"
         ),
         *report.notes,

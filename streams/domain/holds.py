@@ -288,13 +288,20 @@ def _place_for(stock: Stock, held: Hold | None, request: PlaceHold, plan: Plan) 
         if beyond <= 0 or _covers(stock.level(held.location_id), beyond, plan):
             return held.location_id
     if named is not None:
-        return named if _covers(stock.level(named), request.quantity, plan) else None
+        return named if _covers(_level_at(stock, named, plan), request.quantity, plan) else None
     allowed = _locations_of(plan, request.channel_id if held is None else held.channel_id)
     found = [level for level in stock.locations if allowed is None or level.location_id in allowed]
     fullest = min(found, key=lambda level: (-level.available, level.location_id), default=None)
     if fullest is None or not _covers(fullest, request.quantity, plan):
         return None
     return fullest.location_id
+
+
+def _level_at(stock: Stock, location_id: str, plan: Plan) -> Level:
+    """Return the level of a location; one that is new to the SKU keeps its safety stock back from the first unit."""
+    level = stock.level(location_id)
+    is_new = all(known.location_id != location_id for known in stock.locations)
+    return level._replace(safety_stock=plan.safety_stock_at(location_id)) if is_new else level
 
 
 def _covers(level: Level, quantity: int, plan: Plan) -> bool:

@@ -9,9 +9,13 @@ by one partition's identities and SKUs. What is checked:
 
 - every input record ends as exactly one of: ledger row, dead letter with a reason that is true of it (and the
   original key and value), waiting in a retry topic, or forwarded to its right partition;
-- every distinct event has exactly one ledger row that is not a duplicate's; an accepted order was covered, a
-  rejected one was not;
-- the ledger of each SKU and location chains without a gap and ends at the table's on_hand;
+- every distinct event has exactly one ledger row that is not a duplicate's; rows without an event are of the agent's
+  own kinds; an accepted promise was covered, a rejected order was not;
+- the ledger of each SKU and location chains without a gap in on_hand, unsellable, reserved and held, changes only
+  what its events may change, and ends at the table's figures;
+- on_hand is the count in force and what happened after it, held the sum of the active holds after every row;
+- holds go one way, end when their time has come, and are in the table of holds as the ledger says; every request
+  about one has its answer, and a repeated one the same again;
 - versions only rise in the table's and in each channel's log;
 - table, availability topics and Redis view equal the recomputation.
 

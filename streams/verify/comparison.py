@@ -7,7 +7,8 @@ from streams.verify.policies import PolicyBook
 from streams.verify.report import Kind, Report
 from streams.verify.stock import FIGURES, Fold, SkuStock
 
-ALL_FIGURES = (*FIGURES, "held", "safety_stock")
+ALL_FIGURES = (*FIGURES, "held", "counted_at", "safety_stock")
+LEDGER_FIGURES = ("on_hand", "unsellable", "reserved", "held")
 VIEW_CHUNK_SKUS = 1_000  # Asked of the view at once.
 
 Values = dict[str, dict[str, Any]]
@@ -23,7 +24,7 @@ class View(Protocol):
         """Return how many SKUs the view shows for a topic."""
 
 
-def compare_table(levels: Values, fold: Fold, policies: PolicyBook, report: Report) -> None:
+def compare_table(levels: Values, fold: Fold, ledger: Ledger, policies: PolicyBook, report: Report) -> None:
     """Compare the table with the recomputed stock of every SKU in either."""
     nothing = SkuStock()
     for sku in levels.keys() | fold.skus.keys():
@@ -32,32 +33,35 @@ def compare_table(levels: Values, fold: Fold, policies: PolicyBook, report: Repo
             report.add(Kind.TABLE, sku, "is not in the table")
             continue
         stock = fold.skus.get(sku, nothing)
-        compare_locations(sku, level, stock, policies, report)
-        if stock.applied and level["occurred_at"] != stock.latest:
-            report.add(Kind.TABLE, sku, "occurred_at", stock.latest, level["occurred_at"])
-        too_low = level["version"] < stock.applied
+        compare_locations(sku, level, fold, ledger, policies, report)
+        latest = max(stock.latest, ledger.own_latest.get(sku, 0))
+        if latest and level["occurred_at"] != latest:
+            report.add(Kind.TABLE, sku, "occurred_at", latest, level["occurred_at"])
+        applied = ledger.changes[sku]
         # A channel that was added later has raised it once, a policy as often as it changed something.
-        highest = stock.applied + len(level["availability"])
-        if too_low or (not len(policies) and level["version"] > highest):
-            report.add(
-                Kind.VERSION, sku, "version in the table, by events applied", stock.applied, level["version"]
-            )
+        highest = applied + len(level["availability"])
+        if level["version"] < applied or (not len(policies) and level["version"] > highest):
+            what = "version in the table, by rows that changed something"
+            report.add(Kind.VERSION, sku, what, applied, level["version"])
 
 
 def compare_locations(
-    sku: str, level: dict[str, Any], stock: SkuStock, policies: PolicyBook, report: Report
+    sku: str, level: dict[str, Any], fold: Fold, ledger: Ledger, policies: PolicyBook, report: Report
 ) -> None:
     """Compare a SKU's figures at every location; one that is not listed has zeros."""
     listed = {location["location_id"]: location for location in level["locations"]}
     if list(listed) != sorted(listed) or len(listed) != len(level["locations"]):
         report.add(Kind.TABLE, sku, "locations are not in order, or one is listed twice")
+    stock = fold.skus.get(sku, SkuStock())
     for location_id in listed.keys() | stock.locations.keys():
         figures = stock.locations.get(location_id, (0, 0, 0, 0))
         expected = dict(zip(FIGURES, figures, strict=True))
-        expected |= {"held": 0, "safety_stock": policies.safety_stock(sku, location_id)}
+        expected["held"] = ledger.holds.held.get((sku, location_id), 0)
+        expected["counted_at"] = fold.counts.as_of(sku, location_id)
         found = listed.get(location_id)
-        if found is None and not any(figures):
+        if found is None and not any(expected.values()):
             continue
+        expected["safety_stock"] = policies.safety_stock(sku, location_id)
         for name in ALL_FIGURES:
             figure = 0 if found is None else found[name]
             if figure != expected[name]:
@@ -65,13 +69,16 @@ def compare_locations(
 
 
 def compare_ledger(levels: Values, ledger: Ledger, report: Report) -> None:
-    """Compare where the ledger ends with the table's on_hand."""
-    for (sku, location_id), on_hand in ledger.on_hand.items():
+    """Compare where the ledger ends at each location with the table's figures."""
+    for (sku, location_id), figures in ledger.figures.items():
         level = levels.get(sku, {"locations": []})
-        found = next((at["on_hand"] for at in level["locations"] if at["location_id"] == location_id), 0)
-        if found != on_hand:
-            what = f"on_hand at {location_id}, where the ledger ends"
-            report.add(Kind.LEDGER_GAP, sku, what, on_hand, found)
+        zeros = dict.fromkeys(LEDGER_FIGURES, 0)
+        found = next((at for at in level["locations"] if at["location_id"] == location_id), zeros)
+        for name in LEDGER_FIGURES:
+            expected = getattr(figures, name)
+            if expected is not None and found[name] != expected:
+                what = f"{name} at {location_id}, where the ledger ends"
+                report.add(Kind.LEDGER_GAP, sku, what, expected, found[name])
 
 
 def compare_availability(

@@ -5,7 +5,6 @@ from typing import Any
 
 from streams.verify.aside import (
     ATTEMPTS_HEADER,
-    Aside,
     Origin,
     SetAside,
     digest,
@@ -13,16 +12,24 @@ from streams.verify.aside import (
     headers_of,
     origin_of,
 )
-from streams.verify.ledger import Ledger, envelope_of, identity_of
+from streams.verify.counts import Counts
+from streams.verify.ledger import Ledger, Settled, envelope_of, identity_of
 from streams.verify.partitioning import partition_of
 from streams.verify.plan import Plan
 from streams.verify.reading import Record
+from streams.verify.reasons import Contents, Reasons
 from streams.verify.report import Kind, Report
-from streams.verify.rules import FUTURE_TOLERANCE_MS, POLICY_RECORD, Event, examine
+from streams.verify.rows import CHANGING
+from streams.verify.rules import (
+    CONFIRM_RECORD,
+    COUNT_RECORD,
+    DOCUMENTS,
+    PLACE_RECORD,
+    POLICY_RECORD,
+    Event,
+    examine,
+)
 from streams.verify.stock import Fold
-
-# A dead letter is written at the end of its batch, so a little later than its event was judged.
-BATCH_TOLERANCE_MS = 60_000
 
 
 class Forwards:
@@ -63,11 +70,12 @@ class Inputs:
         self._forwards = forwards
         self._report = report
         self._complete = complete
-        self._contents: dict[bytes, int] = {}
-        self._policy_contents: dict[bytes, int] = {}
-        self._conflicts: list[tuple[Aside, bool, bytes, int]] = []
+        self._contents = Contents()
+        self._reasons = Reasons(plan, self._contents, report)
         self._resumed: set[Origin] = set()
-        self.fold = Fold()
+        self._refused_orders: list[tuple[bytes, dict[str, Any]]] = []
+        self._late: list[tuple[Origin, dict[str, Any]]] = []
+        self.fold = Fold(Counts(ledger.counted))
 
     def read(self, records: Iterable[Record]) -> None:
         """Take the records of the partition, in order within each topic."""
@@ -85,7 +93,7 @@ class Inputs:
 
     def finish(self) -> None:
         """Report what is left over once everything has been read."""
-        self._check_conflicts()
+        self._reasons.finish(complete=self._complete)
         for origin, retry in self._aside.retried.items():
             if not retry.waiting and origin not in self._resumed and self._complete:
                 self._report.add(
@@ -96,16 +104,45 @@ class Inputs:
         for origin, dead in self._aside.dead.items():
             if origin.topic != self._plan.policies:  # A compacted topic forgets, its dead letters do not.
                 self._report.add(Kind.DEAD_LETTER_UNFOUNDED, dead.where, f"there is no input record {origin}")
-        unexplained = len(self._ledger.settled)
+        self._check_rows_left()
+        self.fold.finish()
+        self._check_orders()
+        self._check_late()
+
+    def _check_rows_left(self) -> None:
+        """Report rows of the ledger that no input record is behind."""
         for identity in self._ledger.settled:
             where = f"identity {identity.hex()}"
             self._report.add(Kind.UNEXPLAINED_ROW, where, "is in the ledger but not among the inputs")
         for identity, left in self._ledger.duplicates.items():
-            if left and not (unexplained and identity in self._ledger.settled):
+            if left and identity not in self._ledger.settled:
                 where = f"identity {identity.hex()}"
                 self._report.add(
                     Kind.DUPLICATE_COUNT, where, "ledger rows DUPLICATE less repeated inputs", 0, left
                 )
+
+    def _check_orders(self) -> None:
+        """Check what orders reserved, row by row, and whether they were rightly accepted and rejected."""
+        lines = self.fold.lines
+        for number, expected in lines.changes.items():
+            found = self._ledger.reserved_changes.get(number, expected)
+            if found != expected:
+                what = "changes reserved, by its order's events"
+                self._report.add(
+                    Kind.LEDGER_ROW, f"{self._plan.movements} row {number}", what, expected, found
+                )
+        self._ledger.cover.judge_accepted(lines.later)
+        for identity, order in self._refused_orders:
+            if not lines.is_later(order):
+                self._ledger.cover.judge_rejected(identity)
+
+    def _check_late(self) -> None:
+        """Check that what a count is said to cover is not younger than the count in force."""
+        for origin, value in self._late:
+            as_of = self.fold.counts.as_of(value["sku"], value["location_id"])
+            if value["occurred_at"] > as_of:
+                what = "is LATE in the ledger, but no count covers it"
+                self._report.add(Kind.LEDGER_ROW, str(origin), what, f"<= {as_of}", value["occurred_at"])
 
     def _place(self, origin: Origin, record: Record, event: Event | frozenset[str]) -> None:
         """Find what became of one record."""
@@ -115,7 +152,7 @@ class Inputs:
         if kept is not None and (kept.key, kept.value) != (digest(record.key()), digest(record.value())):
             self._report.add(Kind.DEAD_LETTER_ALTERED, kept.where, f"key or value is not that of {origin}")
         if dead is not None:
-            self._check_dead_letter(origin, record, event, dead)
+            self._reasons.check(origin, record, event, dead)
         elif retried is not None:
             self._report.counts["set_aside_for_retry"] += 1
         elif not isinstance(event, Event):
@@ -127,84 +164,71 @@ class Inputs:
         elif event.problems:
             reasons = "/".join(sorted(event.problems))
             self._report.add(Kind.DEAD_LETTER_MISSING, str(origin), "has no dead letter", reasons)
-        elif event.record == POLICY_RECORD:
-            self._take_policy(origin, event.value, digest(record.value()))
         else:
-            self._take_event(origin, event, digest(record.value()))
+            self._take(origin, event, digest(record.value()))
 
     def _is_misplaced(self, origin: Origin, event: Event) -> bool:
         key = event.value["sku"].encode()
         right = partition_of(key, self._partitions[origin.topic])
         return "INVALID_KEY" not in event.problems and right != origin.partition
 
-    def _take_event(self, origin: Origin, event: Event, content: int) -> None:
+    def _take(self, origin: Origin, event: Event, content: int) -> None:
         value = event.value
         identity = identity_of(value)
-        known = self._contents.get(identity)
-        if known is None:
-            self._contents[identity] = content
-            self._take_first(origin, event, identity)
-        elif known == content:
-            self._report.counts["duplicates"] += 1
-            self._ledger.duplicates[identity] -= 1
-        else:
+        known = self._contents.take(event, identity, content)
+        if known is not None and known != content:
             what = f"is another event under the id {value['source_id']}/{value['event_id']} and has no dead letter"
             self._report.add(Kind.DEAD_LETTER_MISSING, str(origin), what, "IDEMPOTENCY_CONFLICT")
+        elif event.record in DOCUMENTS:
+            self._report.counts["policies" if event.record == POLICY_RECORD else "items"] += 1
+        elif known is None:
+            self._take_first(origin, event, identity)
+        else:
+            self._report.counts["duplicates"] += 1
+            self._ledger.duplicates[identity] -= 1
 
     def _take_first(self, origin: Origin, event: Event, identity: bytes) -> None:
         value = event.value
         self._report.counts["events"] += 1
-        envelope = self._ledger.settled.pop(identity, None)
+        settled = self._ledger.settled.pop(identity, None)
         name = f"{event.record} {value['source_id']}/{value['event_id']} of {value['sku']}"
-        if envelope is None:
+        if settled is None:
             self._report.add(Kind.LOST_EVENT, str(origin), f"{name} is not in the ledger")
-        elif envelope != envelope_of(event.record, value):
-            self._report.add(Kind.LEDGER_ROW, str(origin), f"{name} has a ledger row of another content")
-        if identity in self._ledger.rejected:
-            self._report.counts["orders_rejected"] += 1
-        else:
-            self.fold.add(event.record, value)
-
-    def _take_policy(self, origin: Origin, value: dict[str, Any], content: int) -> None:
-        self._report.counts["policies"] += 1
-        if self._policy_contents.setdefault(identity_of(value), content) != content:
-            self._report.add(
-                Kind.DEAD_LETTER_MISSING, str(origin), "has no dead letter", "IDEMPOTENCY_CONFLICT"
-            )
-
-    def _check_dead_letter(
-        self, origin: Origin, record: Record, event: Event | frozenset[str], dead: Aside
-    ) -> None:
-        """Check that the reason of a dead letter is true of its record."""
-        problems = event.problems if isinstance(event, Event) else event
-        self._report.counts[f"dead_letters.{dead.reason}"] += 1
-        if dead.reason in problems:
             return
-        if isinstance(event, Event) and not problems:
-            if dead.reason == "IDEMPOTENCY_CONFLICT":
-                is_policy = event.record == POLICY_RECORD
-                self._conflicts.append((dead, is_policy, identity_of(event.value), digest(record.value())))
-                return
-            if dead.reason == "FUTURE_EVENT" and _was_in_the_future(event.value, dead):
-                return
-            was_retried = ATTEMPTS_HEADER in headers_of(record) or self._plan.retry_attempts == 0
-            if dead.reason == "RETRIES_EXHAUSTED" and was_retried:
-                return
-        expected = "/".join(sorted(problems)) or "no dead letter"
-        self._report.add(
-            Kind.DEAD_LETTER_UNFOUNDED, dead.where, f"reason given for {origin}", expected, dead.reason
-        )
+        if settled.envelope != envelope_of(event.record, value, value.get("hold_id")):
+            self._report.add(Kind.LEDGER_ROW, str(origin), f"{name} has a ledger row of another content")
+        if settled.outcome == "REJECTED":
+            self._reject(event, identity)
+        else:
+            self._apply(origin, event, identity, settled)
 
-    def _check_conflicts(self) -> None:
-        """Check that each conflict is with another event that was taken under the same id."""
-        for dead, is_policy, identity, content in self._conflicts:
-            taken = (self._policy_contents if is_policy else self._contents).get(identity)
-            compacted = is_policy and taken is None
-            if (taken is None or taken == content) and self._complete and not compacted:
-                what = "gives a conflict, but no other event was taken under that id"
-                self._report.add(Kind.DEAD_LETTER_UNFOUNDED, dead.where, what)
+    def _reject(self, event: Event, identity: bytes) -> None:
+        if event.record == "OrderPlaced":
+            self._report.counts["orders_rejected"] += 1
+            self._refused_orders.append((identity, event.value))
+        else:
+            self._report.counts["requests_refused"] += 1
 
+    def _apply(self, origin: Origin, event: Event, identity: bytes, settled: Settled) -> None:
+        """Take an event as the ledger says that it was taken."""
+        value, record = event.value, event.record
+        if record == PLACE_RECORD:
+            self._check_grant(origin, value, identity)
+        if record == COUNT_RECORD and settled.outcome != "NOT_TRUSTED":
+            self.fold.counts.take(value)
+        if settled.outcome not in CHANGING:
+            return
+        if record == CONFIRM_RECORD:
+            value = value | self._ledger.granted[identity]._asdict()
+        if settled.outcome == "LATE":
+            self._late.append((origin, value))
+        self.fold.add(record, value, settled.number)
 
-def _was_in_the_future(value: dict[str, Any], dead: Aside) -> bool:
-    ahead: int = value["occurred_at"] - dead.written_at
-    return ahead > FUTURE_TOLERANCE_MS - BATCH_TOLERANCE_MS
+    def _check_grant(self, origin: Origin, value: dict[str, Any], identity: bytes) -> None:
+        """Check that what was granted is what was asked for, and note until when the hold is one."""
+        answer = self._ledger.answers.first.get(identity)
+        asked = (value["quantity"], value["expires_at"], value["owner"])
+        if answer is not None and (answer.quantity, answer.expires_at, answer.owner) != asked:
+            found = (answer.quantity, answer.expires_at, answer.owner)
+            self._report.add(Kind.ANSWER, str(origin), "units, end and owner that were granted", asked, found)
+        self._ledger.holds.ends(value["sku"], value["hold_id"], identity, value["expires_at"])

@@ -24,10 +24,13 @@ class Plan:
     sources: str
     levels: str
     movements: str
+    holds: str
+    results: str
     availability: Mapping[str, str]
     group_id: str
     retry_group_id: str
     retry_attempts: int
+    lateness_horizon_hours: int
 
     def topics(self) -> list[str]:
         """Return every topic that is read."""
@@ -40,5 +43,7 @@ class Plan:
             self.sources,
             self.levels,
             self.movements,
+            self.holds,
+            self.results,
             *self.availability.values(),
         ]

@@ -35,10 +35,13 @@ class PolicyBook:
     The newest policy under each key; (occurred_at, event_id) decides which is newest.
 
     categories are the paths of SKUs' categories; worlds says which sources may be silent, nothing that it is unknown.
+    known_since is the time (UTC milliseconds) before which policies that are forgotten by now may have been in force.
     """
 
     def __init__(self) -> None:
         self._newest: dict[str, dict[str, Any]] = {}
+        self._backorder_limits: dict[str, set[int]] = {}
+        self.known_since = 0
         self.categories: dict[str, str | None] = {}
         self.worlds: list[World] = [{}]
 
@@ -50,6 +53,8 @@ class PolicyBook:
         known = self._newest.get(policy["sku"])
         if known is None or age_of(policy) > age_of(known):
             self._newest[policy["sku"]] = policy
+        if policy["backorder_limit"] is not None:
+            self._backorder_limits.setdefault(policy["sku"], set()).add(policy["backorder_limit"])
 
     def newest(self, sku: str) -> dict[str, Any] | None:
         """Return the policy in force under a key."""
@@ -78,6 +83,22 @@ class PolicyBook:
                 if name in stated:
                     return stated[name]
         return 0
+
+    def backorder_limits(self, sku: str, at_ms: int) -> tuple[int, int] | None:
+        """
+        Return the least and the greatest backorder limit that may have been in force for a SKU at some time.
+
+        Any policy may have been, and none; of its categories any. None when policies of then are forgotten.
+        """
+        if at_ms < self.known_since:
+            return None
+        stated = [
+            limit
+            for key, limits in self._backorder_limits.items()
+            if key in {sku, ANY} or key.startswith("*/")
+            for limit in limits
+        ]
+        return min(0, *stated, 0), max(0, *stated, 0)
 
     def outlooks(self, sku: str, locations: list[Location], channels: Iterable[str]) -> list[Outlook]:
         """Return what may follow for a SKU from its locations' figures, by world; nothing if that is unknown."""

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from streams.verify.answers import Answers
 from streams.verify.aside import SetAside
 from streams.verify.comparison import View, compare_availability, compare_ledger, compare_table, compare_view
+from streams.verify.cover import Cover
 from streams.verify.decoding import Undecodable, decode
 from streams.verify.inputs import Forwards, Inputs
 from streams.verify.ledger import Ledger
@@ -17,6 +19,8 @@ from streams.verify.reading import Reader, ReadError, Record
 from streams.verify.report import Kind, Report
 from streams.verify.rules import POLICY_RECORD, Event, examine
 from streams.verify.silence import Hearing
+
+POLICY_TOLERANCE_MS = 60_000  # Within that every worker has read a policy that is in force.
 
 
 class Verification:
@@ -74,7 +78,11 @@ class Verification:
         aside.read_dead_letters(self._reader.read(self._all(self._plan.dead_letters[self._plan.policies])))
         dead = {(origin.partition, origin.offset) for origin in aside.dead}
         allowed = frozenset({POLICY_RECORD})
+        expected = dict.fromkeys(range(self._reader.partitions(self._plan.policies)), 0)
+        is_whole = True
         for record in self._reader.read(self._all(self._plan.policies)):
+            is_whole = is_whole and record.offset() == expected[record.partition()]
+            expected[record.partition()] = record.offset() + 1
             event = examine(record.key(), record.value(), allowed)
             is_dead = (record.partition(), record.offset()) in dead
             if isinstance(event, Event) and not event.problems and not is_dead:
@@ -83,6 +91,10 @@ class Verification:
         for record in self._reader.read(self._all(self._plan.policies_in_force)):
             if (found := self._decoded(record)) is not None:
                 in_force[found[1]["sku"]] = found[1]
+                if not is_whole:
+                    self._policies.known_since = max(
+                        self._policies.known_since, record.timestamp()[1] + POLICY_TOLERANCE_MS
+                    )
         self._compare_policies(in_force)
 
     def _compare_policies(self, in_force: dict[str, dict[str, Any]]) -> None:
@@ -121,6 +133,7 @@ class Verification:
         aside = self._read_aside(number)
         ledger = self._read_ledger(number)
         inputs = self._read_inputs(number, ledger, aside)
+        self._compare_holds(number, ledger)
         self._compare(number, inputs, ledger)
 
     def _read_aside(self, number: int) -> SetAside:
@@ -134,9 +147,13 @@ class Verification:
         return aside
 
     def _read_ledger(self, number: int) -> Ledger:
-        partition = (self._plan.movements, number)
-        ledger = Ledger(self._report, complete=self._is_complete([partition]))
-        ledger.read(self._reader.read([partition]))
+        results, movements = (self._plan.results, number), (self._plan.movements, number)
+        answers = Answers(self._report)
+        answers.read(self._reader.read([results]), complete=self._reader.bounds(results)[0] == 0)
+        cover = Cover(self._policies, self._report)
+        ledger = Ledger(self._report, cover, answers, complete=self._is_complete([movements]))
+        ledger.read(self._reader.read([movements]))
+        answers.finish()
         return ledger
 
     def _read_inputs(self, number: int, ledger: Ledger, aside: SetAside) -> Inputs | None:
@@ -148,6 +165,11 @@ class Verification:
         inputs.read(self._reader.read(topics))
         inputs.finish()
         return inputs if complete else None
+
+    def _compare_holds(self, number: int, ledger: Ledger) -> None:
+        if self._reader.bounds((self._plan.movements, number))[0] == 0:
+            ledger.holds.check_expiries(self._now_ms)
+            ledger.holds.compare_table(list(self._reader.read([(self._plan.holds, number)])))
 
     def _is_complete(self, partitions: list[Partition]) -> bool:
         """Tell whether nothing of these partitions has been deleted, and say so if it has."""
@@ -170,7 +192,7 @@ class Verification:
         levels = published[plan.levels]
         report.counts["skus"] += len(levels)
         if inputs is not None:
-            compare_table(levels, inputs.fold, self._policies, report)
+            compare_table(levels, inputs.fold, ledger, self._policies, report)
         compare_ledger(levels, ledger, report)
         told = {channel_id: published[topic] for channel_id, topic in plan.availability.items()}
         compare_availability(levels, told, self._policies, report)

@@ -1,6 +1,9 @@
-"""Recomputed stock of one partition: verification's own fold (semantics 3)."""
+"""Recomputed stock of one partition: verification's own fold (semantics 3 and 5)."""
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from streams.verify.counts import Counts
+from streams.verify.lines import Lines
 
 ON_HAND, UNSELLABLE, RESERVED, INCOMING = range(4)
 FIGURES = ("on_hand", "unsellable", "reserved", "incoming")
@@ -14,28 +17,8 @@ ON_HAND_SIGN = {
     "StockAdjusted": 1,
 }
 """How an event's quantity changes on_hand at its location; others do not."""
-
-
-class _LineRule(NamedTuple):
-    """How an event concerns a line: the figure that it adds to, its kind, and where its id and place stand."""
-
-    figure: int
-    kind: str
-    id_field: str
-    location_field: str
-    sign: int
-
-
-_LINE_RULES = {
-    "OrderPlaced": _LineRule(RESERVED, "ORDER", "order_id", "location_id", 1),
-    "OrderShipped": _LineRule(RESERVED, "ORDER", "order_id", "location_id", -1),
-    "OrderCancelled": _LineRule(RESERVED, "ORDER", "order_id", "location_id", -1),
-    "InboundAnnounced": _LineRule(INCOMING, "INBOUND", "inbound_id", "location_id", 1),
-    "InboundCancelled": _LineRule(INCOMING, "INBOUND", "inbound_id", "location_id", -1),
-    "GoodsReceived": _LineRule(INCOMING, "INBOUND", "inbound_id", "location_id", -1),
-    "TransferShipped": _LineRule(INCOMING, "TRANSFER", "transfer_id", "to_location_id", 1),
-    "TransferReceived": _LineRule(INCOMING, "TRANSFER", "transfer_id", "location_id", -1),
-}
+RESERVED_SIGN = {"OrderPlaced": 1, "ConfirmHold": 1, "OrderShipped": -1, "OrderCancelled": -1}
+"""How an event's quantity changes what orders have open at its location."""
 
 
 def _unsellable_change(record: str, value: dict[str, Any]) -> int:
@@ -48,12 +31,11 @@ def _unsellable_change(record: str, value: dict[str, Any]) -> int:
 
 
 class SkuStock:
-    """One SKU: figures by location, how many events were applied, and the latest occurred_at of them."""
+    """One SKU: figures by location, and the latest occurred_at of the events that were applied to it."""
 
-    __slots__ = ("applied", "latest", "locations")
+    __slots__ = ("latest", "locations")
 
     def __init__(self) -> None:
-        self.applied = 0
         self.latest = 0
         self.locations: dict[str, list[int]] = {}
 
@@ -63,33 +45,41 @@ class SkuStock:
 
 
 class Fold:
-    """Stock of one partition, recomputed; the order of events does not matter to it."""
+    """
+    Stock of one partition, recomputed; call finish when all is in.
 
-    def __init__(self) -> None:
+    What the order of events matters to, which day a line is for, goes by the numbers of their ledger rows.
+    """
+
+    def __init__(self, counts: Counts | None = None) -> None:
         self.skus: dict[str, SkuStock] = {}
-        self._open: dict[tuple[str, str, str, str], int] = {}
+        self.counts = counts or Counts(frozenset())
+        self.lines = Lines()
 
-    def add(self, record: str, value: dict[str, Any]) -> None:
-        """Add one applied event."""
-        sku: str = value["sku"]
+    def of(self, sku: str) -> SkuStock:
+        """Return what is known of a SKU."""
         stock = self.skus.get(sku)
         if stock is None:
             stock = self.skus[sku] = SkuStock()
-        stock.applied += 1
-        stock.latest = max(stock.latest, value["occurred_at"])
-        figures = stock.at(value["location_id"])
-        figures[ON_HAND] += ON_HAND_SIGN.get(record, 0) * value["quantity"]
-        figures[UNSELLABLE] += _unsellable_change(record, value)
-        rule = _LINE_RULES.get(record)
-        if rule is not None and value[rule.id_field] is not None:
-            self._count_in(stock, value, rule)
+        return stock
 
-    def _count_in(self, stock: SkuStock, value: dict[str, Any], rule: _LineRule) -> None:
-        """Add what is open of a line, never less than zero: more closed than opened waits for the opening."""
-        location_id: str = value[rule.location_field]
-        key = (value["sku"], rule.kind, value[rule.id_field], location_id)
-        before = self._open.pop(key, 0)
-        after = before + rule.sign * value["quantity"]
-        if after:
-            self._open[key] = after
-        stock.at(location_id)[rule.figure] += max(0, after) - max(0, before)
+    def add(self, record: str, value: dict[str, Any], number: int = 0) -> None:
+        """Add one applied event, which has that number in the ledger."""
+        sku, location_id, quantity = value["sku"], value["location_id"], value["quantity"]
+        stock = self.of(sku)
+        stock.latest = max(stock.latest, value["occurred_at"])
+        figures = stock.at(location_id)
+        moved = ON_HAND_SIGN.get(record, 0) * quantity
+        figures[ON_HAND] += moved
+        figures[UNSELLABLE] += _unsellable_change(record, value)
+        self.counts.move(sku, value, moved, RESERVED_SIGN.get(record, 0) * quantity)
+        self.lines.add(record, value, number)
+
+    def finish(self) -> None:
+        """Set what counts say, and add what lines have open."""
+        for (sku, location_id), on_hand in self.counts.on_hand():
+            self.of(sku).at(location_id)[ON_HAND] = on_hand
+        for line in self.lines.replayed():
+            figures = self.of(line.sku).at(line.location_id)
+            figures[RESERVED] += line.reserved
+            figures[INCOMING] += line.incoming

@@ -16,7 +16,7 @@ from streams.domain.events import (
     StockAdjusted,
 )
 from streams.domain.hold_requests import Request
-from streams.domain.policy import ChannelPolicy, StockPolicySet
+from streams.domain.policy import ChannelPolicy, LocationPolicy, StockPolicySet
 from tests.agents.stockroom import Harvest, Stockroom
 from tests.domain.checkout import MINUTE_MS, confirm, place, release
 from tests.domain.shop import DAY_MS, NOW, SKU, make
@@ -302,6 +302,17 @@ def test_backorder_limit_lets_holds_go_below_zero_so_far() -> None:
     room.hear_globals(room.take(StockPolicySet("p", "desk", SKU, NOW, backorder_limit=2)))
     assert told(answer(room, place("r-1", 4))) == (False, "REJECTED", "INSUFFICIENT_STOCK", 0)
     assert told(answer(room, place("r-2", 3))) == (True, "ACTIVE", None, 3)
+
+
+def test_a_location_that_is_new_to_a_sku_keeps_its_safety_stock_back_from_the_first_hold() -> None:
+    """What is promised there by the backorder limit is less by the units kept back."""
+    room = stocked(store=1)
+    kept_back = (LocationPolicy("dc", 1),)
+    policy = StockPolicySet("p", "desk", SKU, NOW, backorder_limit=2, locations=kept_back)
+    room.hear_globals(room.take(policy))
+    assert not answer(room, place("r-1", 2, location_id="dc"))["accepted"]
+    held = answer(room, place("r-2", 1, location_id="dc"))
+    assert (held["accepted"], held["available_after"]) == (True, -2)
 
 
 # Orders --------------------------------------------------------------------------------------------------

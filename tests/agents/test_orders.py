@@ -26,7 +26,7 @@ from streams.domain.events import (
     TransferShipped,
 )
 from streams.domain.lines import WAITING_AT_MOST, WAITING_BYTES
-from streams.domain.policy import StockPolicySet
+from streams.domain.policy import LocationPolicy, StockPolicySet
 from tests.agents.stockroom import Harvest, Stockroom
 from tests.domain.checkout import confirm, place
 from tests.domain.shop import DAY_MS, NOW, SKU, any_event, make, renamed
@@ -101,6 +101,18 @@ def test_orders_are_promised_up_to_the_policys_backorder_limit(
     room.hear_globals(room.take(StockPolicySet("p", "desk", SKU, NOW, backorder_limit=limit)))
     ((found, _),) = outcomes(room.take(order(quantity, days)))
     assert found == outcome
+
+
+def test_a_location_that_is_new_to_a_sku_keeps_its_safety_stock_back_from_the_first_order() -> None:
+    """What is promised there by the backorder limit is less by the units kept back."""
+    room = stocked()
+    kept_back = (LocationPolicy("dc", 1),)
+    policy = StockPolicySet("p", "desk", SKU, NOW, backorder_limit=2, locations=kept_back)
+    room.hear_globals(room.take(policy))
+    for event_id, quantity, outcome in (("two", 2, "REJECTED"), ("one", 1, "APPLIED")):
+        placed = order(quantity, event_id=event_id, order_id=event_id, location_id="dc")
+        assert room.take(placed).movements()[0]["outcome"] == outcome
+    assert at(room, "dc")["safety_stock"] == 1
 
 
 def test_a_confirmed_hold_may_order_more_up_to_the_backorder_limit() -> None:

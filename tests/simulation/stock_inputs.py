@@ -25,6 +25,10 @@ CATEGORIES = ("shoes", "shoes/trainers", None)
 HEARD = ("till", "erp")
 """Sources that give signs of life; of wms that policies name as well nobody ever hears."""
 REUSED_ID_SHARE = 0.04
+CHECKOUT_SHARE = 0.2
+LONGEST_HOLD_MS = (
+    60_000  # A few times as long as a schedule takes: some holds end by themselves in it, some don't.
+)
 
 
 class Source:
@@ -45,13 +49,22 @@ class Source:
             chance = self._random.random()
             if chance < POISON_SHARE:
                 found.append(self._poison())
-                continue
-            found.append(self._policy() if chance < POISON_SHARE + POLICY_SHARE else self._event())
-            if self._random.random() < DUPLICATE_SHARE:
-                found.insert(self._random.randrange(len(found)), found[-1])
+            elif chance < POISON_SHARE + POLICY_SHARE:
+                self._write(found, self._policy())
+            elif chance < POISON_SHARE + POLICY_SHARE + CHECKOUT_SHARE:
+                for asked in self._checkout():
+                    self._write(found, asked)
+            else:
+                self._write(found, self._event())
         if self._random.random() < 0.3:
             found += found[: self._random.randint(0, len(found))]
         return found
+
+    def _write(self, found: list[Input], item: Input) -> None:
+        """Write a record, and perhaps once more somewhere before."""
+        found.append(item)
+        if self._random.random() < DUPLICATE_SHARE:
+            found.insert(self._random.randrange(len(found)), item)
 
     def _placed(self, record: str, value: dict[str, Any]) -> Input:
         key = value["sku"].encode()
@@ -80,6 +93,7 @@ class Source:
                 *("SaleRecorded", "GoodsReceived", "GoodsReceived", "OrderPlaced", "OrderPlaced"),
                 *("OrderShipped", "OrderCancelled", "ReturnReceived", "InboundAnnounced", "InboundCancelled"),
                 *("TransferShipped", "TransferReceived", "StockAdjusted", "DispositionChanged"),
+                *("StockCounted", "StockCounted"),
             )
         )
         return self._placed(record, value | self._rest(record, value))
@@ -91,7 +105,7 @@ class Source:
         disposition = self._random.choice(("SELLABLE", "DAMAGED", "QUALITY_CONTROL"))
         received = {"inbound_id": self._random.choice((None, line)), "quantity": self._random.randint(1, 30)}
         beyond: dict[str, dict[str, Any]] = {
-            "OrderPlaced": {"order_id": line, "hold_id": None},
+            "OrderPlaced": {"order_id": line, "hold_id": self._random.choice((None, None, self._hold_id()))},
             "OrderShipped": {"order_id": line},
             "OrderCancelled": {"order_id": line},
             "ReturnReceived": {"disposition": disposition},
@@ -102,8 +116,56 @@ class Source:
             "TransferShipped": {"transfer_id": line, "to_location_id": other},
             "TransferReceived": {"transfer_id": line, "from_location_id": other},
             "StockAdjusted": {"reason": "CORRECTION", "quantity": self._random.choice((-3, -1, 2, 5))},
+            "StockCounted": self._counted(value),
         }
         return beyond.get(record, {})
+
+    def _counted(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Return what a count has: most are young enough to count, and of few moments, so that they meet."""
+        hours = self._random.choice((1, 2, 3, 20, 47))
+        return {
+            "as_of": self._now_ms - hours * HOUR_MS,
+            "basis": self._random.choice(("PHYSICAL", "NET_OF_ORDERS")),
+            "quantity": self._random.randint(0, 12),
+            "occurred_at": min(value["occurred_at"], self._now_ms - hours * HOUR_MS),
+            "feed_id": None,
+            "feed_kind": None,
+            "sequence": None,
+            "total": None,
+        }
+
+    def _hold_id(self) -> str:
+        """Return one of few, so that requests meet on one hold."""
+        return f"h{self._random.randint(1, 3)}"
+
+    def _checkout(self) -> list[Input]:
+        """Return what a checkout asks about a hold of goods that have come in: to place, to change and to end it."""
+        sku, hold_id, place = self._random.choice(self._skus), self._hold_id(), self._random.choice(LOCATIONS)
+        received = self._envelope() | {"sku": sku, "location_id": place, "quantity": 5, "inbound_id": None}
+        found = [self._placed("GoodsReceived", received)] if self._random.random() < 0.5 else []
+        for record in (
+            "PlaceHold",
+            "PlaceHold",
+            self._random.choice(("ConfirmHold", "ReleaseHold", "OrderPlaced")),
+        ):
+            if self._random.random() < 0.7:
+                value = self._envelope() | {"sku": sku, "location_id": place, "hold_id": hold_id}
+                found.append(self._placed(record, value | self._asked(record)))
+        return found
+
+    def _asked(self, record: str) -> dict[str, Any]:
+        """Return what a request has of its own."""
+        asked: dict[str, Any] = {}
+        if record != "OrderPlaced":
+            asked["owner"] = self._random.choice(("ann", "ann", "ann", "ann", "bob"))
+        if record == "PlaceHold":
+            asked["location_id"] = self._random.choice((None, *LOCATIONS))
+            asked["quantity"] = self._random.randint(1, 4)
+            asked["expires_at"] = self._now_ms + self._random.randint(-100, LONGEST_HOLD_MS)
+        if record in {"ConfirmHold", "OrderPlaced"}:
+            asked["order_id"] = str(self._random.randint(1, 3))
+            asked["quantity"] = self._random.randint(1 if record == "OrderPlaced" else 0, 4)
+        return asked
 
     def _signs_of_life(self) -> list[Input]:
         """Return a source's heartbeat, half an hour old or new, and what categories SKUs are in."""
@@ -147,11 +209,16 @@ class Source:
             "channels": channels,
             "locations": [{"location_id": self._random.choice((*LOCATIONS, "*")), "safety_stock": 1}],
             "low_stock_threshold": self._random.choice((None, 0, 5)),
+            "backorder_limit": self._random.choice((None, None, 0, 4, -2)),
             "location_groups": self._random.choice(
                 ([], [{"group_id": "north", "location_ids": [LOCATIONS[1], "nowhere"]}])
             ),
             "sources": [
-                {"location_id": location_id, "source_ids": [self._random.choice((*HEARD, "wms"))]}
+                {
+                    "location_id": location_id,
+                    "source_ids": [self._random.choice((*HEARD, "wms"))],
+                    "trusted_count_source_ids": self._random.choice((None, ["till"])),
+                }
                 for location_id in self._random.sample((*LOCATIONS, "*"), self._random.randint(0, 2))
             ],
         }

@@ -24,7 +24,8 @@ from streams.settings import Settings
 from streams.verify import reading
 from streams.verify.plan import Partition
 from streams.view.projector import Projector
-from tests.verify.world import CHANNELS, PARTITIONS, PLAN, World, Written, fact, honest_world
+from tests.verify.honest import honest_world
+from tests.verify.world import CHANNELS, PARTITIONS, PLAN, World, Written, fact
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 

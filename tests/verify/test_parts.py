@@ -121,11 +121,13 @@ def test_lines_give_the_same_figures_in_any_order() -> None:
     cancelled = ("OrderCancelled", fact("A", "3", 1, order_id="O"))
     for order in ([placed, shipped, cancelled], [shipped, cancelled, placed], [cancelled, placed, shipped]):
         fold = Fold()
-        for record, value in order:
-            fold.add(record, value)
+        for number, (record, value) in enumerate(order):
+            fold.add(record, value, number)
+        fold.finish()
         assert fold.skus["A"].locations == {"store": [-3, 0, 1, 0]}
     fold = Fold()
     fold.add(*shipped)
+    fold.finish()
     assert fold.skus["A"].locations == {"store": [-3, 0, 0, 0]}
 
 
@@ -133,8 +135,9 @@ def test_received_goods_net_their_inbound_line() -> None:
     """Announced 10, received 4 of them and 2 of no line: incoming 6, on hand 6."""
     fold = Fold()
     fold.add("InboundAnnounced", fact("A", "1", 10, inbound_id="I", eta=NOON))
-    fold.add("GoodsReceived", fact("A", "2", 4, inbound_id="I"))
-    fold.add("GoodsReceived", fact("A", "3", 2, inbound_id=None))
+    fold.add("GoodsReceived", fact("A", "2", 4, inbound_id="I"), 1)
+    fold.add("GoodsReceived", fact("A", "3", 2, inbound_id=None), 2)
+    fold.finish()
     assert fold.skus["A"].locations == {"store": [6, 0, 0, 6]}
 
 
@@ -147,6 +150,7 @@ def at(location_id: str, on_hand: int, **more: int) -> dict[str, Any]:
 def policy(sku: str = "*", event_id: str = "p", **rules: Any) -> dict[str, Any]:
     """Return a policy document."""
     plain = {"event_id": event_id, "sku": sku, "occurred_at": NOON, "network_safety": None}
+    plain["backorder_limit"] = None
     nothing: dict[str, Any] = {"low_stock_threshold": None, "location_groups": [], "sources": []}
     return plain | nothing | {"channels": [], "locations": []} | rules
 

@@ -13,7 +13,8 @@ from streams.verify.partitioning import partition_of
 from streams.verify.reading import ReadError
 from streams.verify.report import Kind, Report
 from streams.verify.run import Verification
-from tests.verify.world import NOON, PLAN, World, error_headers, fact, honest_world, other_partition
+from tests.verify.honest import ENDS_AT, answer, asked, honest_world, own_row
+from tests.verify.world import NOON, PLAN, World, error_headers, fact, other_partition
 
 Plant = Callable[[World], object]
 
@@ -23,9 +24,9 @@ def verified(world: World) -> Report:
     return Verification(PLAN, world, None, Report()).run()
 
 
-def home(sku: str) -> int:
-    """Return the partition where a SKU belongs."""
-    return partition_of(sku.encode(), 2)
+def home(key: str) -> int:
+    """Return the partition where a SKU belongs, or a key that begins with one."""
+    return partition_of(key.partition("\x1f")[0].encode(), 2)
 
 
 def test_honest_world_agrees() -> None:
@@ -33,8 +34,8 @@ def test_honest_world_agrees() -> None:
     report = verified(honest_world())
     assert [difference.sentence() for difference in report.differences] == []
     assert exit_code(report) == 0
-    assert report.counts["events"] == 8
-    assert report.counts["duplicates"] == 1
+    assert report.counts["events"] == 22
+    assert report.counts["duplicates"] == 2
     assert report.counts["dead_letters"] == 3
     assert report.counts["retries_waiting"] == 1
     assert report.counts["forwarded"] == 1
@@ -143,6 +144,31 @@ def _version_backwards(world: World) -> None:
     world.tell("pos", "PEAR", 3, 1)
 
 
+def _late_without_a_count(world: World) -> None:
+    world.applied("SaleRecorded", fact("PEAR", "late", 2), (3, 3), 3, outcome="LATE")
+
+
+def _trusted_all_the_same(world: World) -> None:
+    _alter(world, PLAN.movements, "LEMON", outcome="SUPERSEDED")
+
+
+def _confirmed_twice(world: World) -> None:
+    again = asked("h9", 0, "H-1", order_id="O-8")
+    world.applied("ConfirmHold", again, (10, 10), 11, reference="H-1", held_after=1)
+    answer(world, again, 11, state="CONFIRMED")
+
+
+def _expired_twice(world: World) -> None:
+    own_row(world, "HoldExpired", "H-3", 2, 11, 1, "store")
+
+
+def _held_though_short(world: World) -> None:
+    greedy = asked("h9", 20, "H-5")
+    world.event("PlaceHold", greedy | {"expires_at": ENDS_AT})
+    world.row("PlaceHold", greedy, (10, 10), 11, reference="H-5", held_after=21)
+    answer(world, greedy, 11)
+
+
 PLANTS: list[tuple[Kind, Plant]] = [
     (Kind.TABLE, lambda world: _alter_location(world, "APPLE", on_hand=6)),
     (Kind.TABLE, lambda world: _alter_location(world, "APPLE", reserved=3)),
@@ -168,6 +194,32 @@ PLANTS: list[tuple[Kind, Plant]] = [
     (Kind.DUPLICATE_COUNT, _duplicate_without_row),
     (Kind.ORDER, _refused_though_covered),
     (Kind.ORDER, _accepted_though_short),
+    (Kind.TABLE, lambda world: _alter_location(world, "GRAPE", held=0)),
+    (Kind.TABLE, lambda world: _alter_location(world, "LEMON", counted_at=0)),
+    (Kind.LEDGER_GAP, lambda world: _alter_location(world, "GRAPE", held=2)),
+    (Kind.LEDGER_GAP, lambda world: _alter_location(world, "APPLE", reserved=1)),
+    (Kind.LEDGER_ROW, lambda world: _alter(world, PLAN.movements, "APPLE", 4, reserved_after=1)),
+    (Kind.LEDGER_ROW, lambda world: _alter(world, PLAN.movements, "LEMON", 3, outcome="APPLIED")),
+    (Kind.LEDGER_ROW, lambda world: _alter(world, PLAN.movements, "LEMON", 5, outcome="REJECTED")),
+    (Kind.LEDGER_ROW, _late_without_a_count),
+    (Kind.TABLE, _trusted_all_the_same),
+    (Kind.HOLD, lambda world: _alter(world, PLAN.movements, "GRAPE", held_after=2)),
+    (Kind.HOLD, lambda world: _alter(world, PLAN.movements, "GRAPE", 4, quantity=1)),
+    (Kind.HOLD, _confirmed_twice),
+    (Kind.HOLD, _expired_twice),
+    (Kind.HOLD, _held_though_short),
+    (Kind.HOLD, lambda world: _drop_last(world, PLAN.holds, "GRAPE\x1fH-4")),
+    (Kind.HOLD, lambda world: _alter(world, PLAN.holds, "GRAPE\x1fH-4", quantity=2)),
+    (Kind.HOLD, lambda world: _alter(world, PLAN.holds, "GRAPE\x1fH-1", state="RELEASED")),
+    (Kind.ANSWER, lambda world: _drop_last(world, PLAN.results, "GRAPE")),
+    (Kind.ANSWER, lambda world: _alter(world, PLAN.results, "GRAPE", accepted=False)),
+    (Kind.ANSWER, lambda world: _alter(world, PLAN.results, "GRAPE", 5, reason="HOLD_UNKNOWN")),
+    (Kind.ANSWER, lambda world: _alter(world, PLAN.results, "GRAPE", quantity=5)),
+    (Kind.ANSWER, lambda world: _alter(world, PLAN.results, "GRAPE", version=9)),
+    (Kind.ANSWER, lambda world: _alter(world, PLAN.results, "GRAPE", 8, quantity=2)),
+    (Kind.ANSWER, lambda world: answer(world, asked("h9", 1, "H-4"), 10)),
+    (Kind.LOST_EVENT, lambda world: world.event("ReleaseHold", asked("h9", 0, "H-4"))),
+    (Kind.UNEXPLAINED_ROW, lambda world: own_row(world, "HoldSpilt", "H-4", 1, 11, 1, "store")),
     (Kind.DEAD_LETTER_MISSING, lambda world: _drop_dead_letter(world, "UNDECODABLE")),
     (Kind.DEAD_LETTER_MISSING, lambda world: _drop_dead_letter(world, "INVALID_QUANTITY")),
     (Kind.DEAD_LETTER_MISSING, lambda world: _drop_dead_letter(world, "IDEMPOTENCY_CONFLICT")),

@@ -18,6 +18,7 @@ SETTINGS = Settings(channels=CHANNELS, partitions=PARTITIONS)
 PLAN = plan_of(SETTINGS)
 NOON = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 Headers = list[tuple[str, bytes]]
+PROMISED = ("unsellable_after", "reserved_after", "held_after", "safety_stock_after")
 
 
 @dataclass
@@ -60,6 +61,7 @@ class World:
         self.topics: dict[Partition, list[Written]] = {}
         self.low: dict[Partition, int] = {}
         self.positions: dict[Partition, int] = {}
+        self.promised: dict[tuple[str, str], dict[str, int]] = {}
 
     # What verification reads
 
@@ -97,17 +99,17 @@ class World:
     def row(
         self, record: str, value: dict[str, Any], change: tuple[int, int], version: int, **more: Any
     ) -> Written:
-        """Write a ledger row; change is on_hand before and after."""
+        """Write a ledger row; change is on_hand before and after, other figures stay unless they are given."""
         names = ("event_id", "source_id", "sku", "location_id", "channel_id", "quantity", "occurred_at")
         entry = {name: value.get(name) for name in names} | {"event_type": record, "outcome": "APPLIED"}
-        entry |= {
-            "late": False,
-            "on_hand_before": change[0],
-            "on_hand_after": change[1],
-            "available_after": 0,
-        }
-        entry |= {"version": version, "recorded_at": NOON + 1_000, "reason": None}
-        return self.put(PLAN.movements, value["sku"], encode("StockMovement", entry | more))
+        entry |= {"late": False, "on_hand_before": change[0], "on_hand_after": change[1]}
+        entry |= {"version": version, "recorded_at": NOON + 1_000, "reason": None, "reference": None}
+        entry |= more
+        place = (value["sku"], str(entry["location_id"]))
+        figures = self.promised.setdefault(place, dict.fromkeys(PROMISED, 0))
+        figures.update({name: more[name] for name in PROMISED if name in more})
+        entry |= {"available_after": change[1] - sum(figures.values())} | figures | more
+        return self.put(PLAN.movements, value["sku"], encode("StockMovement", entry))
 
     def applied(
         self, record: str, value: dict[str, Any], change: tuple[int, int], version: int, **more: Any
@@ -175,71 +177,3 @@ def fact(sku: str, event_id: str, quantity: int, location_id: str = "store", **m
 def other_partition(sku: str) -> int:
     """Return a partition where a SKU does not belong."""
     return 1 - partition_of(sku.encode(), PARTITIONS)
-
-
-def honest_world() -> World:
-    """
-    Return a world in which everything agrees.
-
-    Policy for every SKU: the web shop holds back 1 unit. APPLE: 10 received, 3 sold (told twice), 2 ordered, an
-    order for 9 refused, 1 came back damaged, 1 sold on the wrong partition and forwarded. PEAR: 4 under way from
-    depot to store, 3 of them arrived. Two poison records, one event under a used id, and one sale of the unknown
-    PLUM that waits.
-    """
-    world = World()
-    buffer = {"channel_id": "web", "buffer": 1}
-    policy = encode(
-        "StockPolicySet",
-        {"event_id": "p1", "source_id": "desk", "sku": "*", "occurred_at": NOON, "channels": [buffer]},
-    )
-    world.put(PLAN.policies, "*", policy)
-    world.put(PLAN.policies_in_force, "*", policy)
-    _apple(world)
-    _pear(world)
-    _set_aside(world)
-    return world
-
-
-def _apple(world: World) -> None:
-    world.applied("GoodsReceived", fact("APPLE", "g1", 10), (0, 10), 1, available_after=10)
-    sale = fact("APPLE", "s1", 3)
-    world.applied("SaleRecorded", sale, (10, 7), 2, available_after=7)
-    world.event("SaleRecorded", sale)
-    world.row("SaleRecorded", sale, (7, 7), 2, outcome="DUPLICATE", available_after=7)
-    world.applied("OrderPlaced", fact("APPLE", "o1", 2, order_id="O-1"), (7, 7), 3, available_after=5)
-    refused = {"outcome": "REJECTED", "reason": "INSUFFICIENT_STOCK", "available_after": 5}
-    world.applied("OrderPlaced", fact("APPLE", "o2", 9, order_id="O-2"), (7, 7), 3, **refused)
-    world.applied(
-        "ReturnReceived", fact("APPLE", "r1", 1, disposition="DAMAGED"), (7, 8), 4, available_after=5
-    )
-    stray = world.event("SaleRecorded", fact("APPLE", "s2", 1), at=other_partition("APPLE"))
-    origin = f"{stray.topic()}-{stray.partition()}-{stray.offset()}".encode()
-    world.event("SaleRecorded", fact("APPLE", "s2", 1), headers=[("onhand-forwarded-from", origin)])
-    world.row("SaleRecorded", fact("APPLE", "s2", 1), (8, 7), 5, available_after=4)
-    for version, units in ((1, 10), (2, 7), (3, 5), (5, 4)):
-        world.tell("pos", "APPLE", units, version)
-        world.tell("web", "APPLE", units - 1, version)
-        if version < 5:
-            world.level("APPLE", version, [{"location_id": "store", "on_hand": units}], {})
-    figures = {"location_id": "store", "on_hand": 7, "unsellable": 1, "reserved": 2}
-    world.level("APPLE", 5, [figures], {"pos": (4, 5), "web": (3, 5)})
-
-
-def _pear(world: World) -> None:
-    shipped = fact("PEAR", "t1", 4, "depot", transfer_id="T-1", to_location_id="store")
-    world.applied("TransferShipped", shipped, (0, -4), 1, available_after=-4)
-    received = fact("PEAR", "t2", 3, "store", transfer_id="T-1", from_location_id="depot")
-    world.applied("TransferReceived", received, (0, 3), 2, available_after=3)
-    for version, pos, web in ((1, 0, 0), (2, 3, 2)):
-        world.tell("pos", "PEAR", pos, version)
-        world.tell("web", "PEAR", web, version)
-    depot = {"location_id": "depot", "on_hand": -4}
-    store = {"location_id": "store", "on_hand": 3, "incoming": 1}
-    world.level("PEAR", 2, [depot, store], {"pos": (3, 2), "web": (2, 2)})
-
-
-def _set_aside(world: World) -> None:
-    world.dead(world.put("stock-sales", "APPLE", b"no record at all"), "UNDECODABLE")
-    world.dead(world.event("SaleRecorded", fact("APPLE", "s9", -5)), "INVALID_QUANTITY")
-    world.dead(world.event("SaleRecorded", fact("APPLE", "s1", 4)), "IDEMPOTENCY_CONFLICT")
-    world.wait(world.event("SaleRecorded", fact("PLUM", "s3", 1)))
