@@ -54,3 +54,20 @@ RATE_BUDGET = Gauge(
     "Most requests that a channel allows; only for channels that set a limit.",
     ("channel",),
 )
+
+# Reading back ----------------------------------------------------------------------------------------------
+
+READ_BACK_RESULTS = ("equal", "different", "missing", "moving")
+READ_BACK = Counter(
+    "onhand_read_back",
+    f"SKUs read back by channel and result: {', '.join(READ_BACK_RESULTS)} (a newer value is on its way).",
+    ("channel", "result"),
+)
+DRIFT = Gauge(
+    "onhand_drift_skus",
+    "SKUs whose figure at the channel was another than ours in the latest reading back, twice.",
+    ("channel",),
+)
+REPAIRS = Counter(
+    "onhand_drift_repairs", "Values told again because the channel showed another.", ("channel",)
+)

@@ -7,9 +7,11 @@ import structlog
 from connectors import metrics
 from connectors.egress.dead_letters import KafkaDeadLetters
 from connectors.egress.delivery import Delivery, DeliveryOptions
+from connectors.egress.readback import ReadBack, ReadBackOptions
 from connectors.egress.reader import Reader
+from connectors.egress.snapshot import TopicSnapshot
 from connectors.egress.waiting import WaitingRoom
-from connectors.protocols import Sink
+from connectors.protocols import ReadableSink, Sink
 
 DRAIN_SECONDS = 10.0  # What waits may still be delivered for this long after a stop; supervisors wait longer.
 CLOSE_SECONDS = 5.0  # A client that waits for a dead broker is given up on: it only costs a second delivery.
@@ -22,10 +24,19 @@ class Egress:
     Delivers `availability-<channel>` to a sink until told to stop; owns the sink.
 
     At least once, the latest value of each SKU, never an older after a newer one. What is not delivered when it
-    stops stays uncommitted and is delivered after the next start.
+    stops stays uncommitted and is delivered after the next start. reads is the sink again if its channel can be
+    asked what it shows: then that is read back and repaired.
     """
 
-    def __init__(self, bootstrap_servers: str, group_id: str, options: DeliveryOptions, sink: Sink) -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        group_id: str,
+        options: DeliveryOptions,
+        sink: Sink,
+        reads: ReadableSink | None = None,
+        read_back: ReadBackOptions | None = None,
+    ) -> None:
         channel_id = options.channel_id
         # All begin at zero: of a counter that appears with its first value, Prometheus never sees that one.
         for outcome in metrics.OUTCOMES:
@@ -38,6 +49,9 @@ class Egress:
         self._reader = Reader(
             bootstrap_servers, group_id, channel_id, self._room, self._delivery, self._dead_letters
         )
+        self._read_back = None
+        if reads is not None:
+            self._read_back = self._reading_back(bootstrap_servers, reads, read_back or ReadBackOptions())
 
     @property
     def ready(self) -> bool:
@@ -61,20 +75,41 @@ class Egress:
         reading = asyncio.create_task(self._reader.run(), name="reading")
         delivering = asyncio.create_task(self._delivery.run(), name="delivering")
         stopping = asyncio.create_task(stop.wait(), name="stopping")
+        comparing = asyncio.create_task(self._compare(), name="comparing")
         try:
-            await asyncio.wait((reading, delivering, stopping), return_when=asyncio.FIRST_COMPLETED)
+            running = (reading, delivering, stopping, comparing)
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             self._reader.stop()
             self._delivery.finish()
             ended, _ = await asyncio.wait((reading, delivering), timeout=DRAIN_SECONDS)
             for task in ended:
                 task.result()  # What ended by a bug ends the process with its trace.
+            if comparing.done():
+                comparing.result()
             log.info("drained", channel=self._delivery.channel_id, left=len(self._room))
         finally:
             stopping.cancel()
             reading.cancel()
             delivering.cancel()
-            await asyncio.gather(reading, delivering, stopping, return_exceptions=True)
+            comparing.cancel()
+            await asyncio.gather(reading, delivering, stopping, comparing, return_exceptions=True)
             await self._close_reader()
+
+    def _reading_back(self, bootstrap_servers: str, sink: ReadableSink, options: ReadBackOptions) -> ReadBack:
+        channel_id = self._delivery.channel_id
+        for result in metrics.READ_BACK_RESULTS:
+            metrics.READ_BACK.labels(channel_id, result)
+        metrics.DRIFT.labels(channel_id).set(0)
+        metrics.REPAIRS.labels(channel_id)
+        snapshot = TopicSnapshot(bootstrap_servers, channel_id)
+        return ReadBack(options, sink, self._room, self._delivery, snapshot, lambda: self._reader.assigned)
+
+    async def _compare(self) -> None:
+        """Read back until cancelled, if the channel can be read."""
+        if self._read_back is None:
+            await asyncio.Event().wait()
+        else:
+            await self._read_back.run()
 
     async def _close_reader(self) -> None:
         try:

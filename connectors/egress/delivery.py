@@ -98,6 +98,14 @@ class Delivery:
         """Wait until no batch is under way; close the gate first."""
         await self._idle.wait()
 
+    async def turn(self) -> None:
+        """Wait until the channel may be asked for something besides a delivery, which counts against its budget."""
+        wait = self._rest_seconds()
+        while wait > 0:
+            await asyncio.sleep(wait)
+            wait = self._rest_seconds()
+        self._bucket.take()
+
     async def run(self) -> None:
         """Deliver until finish(). A cancelled batch is not done: a restart delivers it again."""
         while True:
@@ -121,7 +129,11 @@ class Delivery:
         due = self._room.next_due(time.monotonic())
         if due is None:
             return None
-        return max(due, self._circuit.wait_seconds(), self._bucket.wait_seconds())
+        return max(due, self._rest_seconds())
+
+    def _rest_seconds(self) -> float:
+        """Return how long the channel is not to be asked."""
+        return max(self._circuit.wait_seconds(), self._bucket.wait_seconds())
 
     async def _nap(self, seconds: float | None) -> None:
         try:
@@ -209,7 +221,7 @@ class Delivery:
         """Make a dead letter of a value, unless a newer one makes it needless; either way it is done."""
         if not self._room.drop_if_superseded(entry):
             await self._dead_letters.add(entry.stored, reason, message)
-            self._room.done(entry)
+            self._room.give_up(entry)
             self._count("dead_lettered")
 
     def _count(self, outcome: str) -> None:

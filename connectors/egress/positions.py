@@ -30,6 +30,10 @@ class Positions:
         if self._newest.get(sku) == offset:
             del self._newest[sku]
 
+    def waits(self, sku: str) -> bool:
+        """Return True if a value of a SKU is still to be delivered."""
+        return sku in self._newest
+
     def lowest(self) -> int | None:
         """Return the first offset that is still to be delivered, None when there is none."""
         while self._arrivals:

@@ -61,6 +61,11 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
             auto_offset_reset="earliest",
         )
 
+    @property
+    def assigned(self) -> frozenset[int]:
+        """The partitions that are this member's now."""
+        return frozenset(partition.partition for partition in self._consumer.assignment())
+
     async def start(self) -> None:
         """Connect and join the group. Raises KafkaError when no broker answers."""
         try:

@@ -41,6 +41,7 @@ class Waiting:
 class _Partition:
     positions: Positions = field(default_factory=Positions)
     versions: dict[str, int] = field(default_factory=dict)
+    given_up: dict[str, int] = field(default_factory=dict)
 
 
 class WaitingRoom:
@@ -109,6 +110,36 @@ class WaitingRoom:
         partition = self._partitions.get(entry.stored.partition)
         if partition is not None:
             partition.positions.done(entry.update.sku, entry.stored.offset)
+
+    def give_up(self, entry: Waiting) -> None:
+        """Forget a value that was under way and never arrived; it is not to be told again."""
+        self.done(entry)
+        partition = self._partitions.get(entry.stored.partition)
+        if partition is not None:
+            partition.given_up[entry.update.sku] = entry.update.version
+
+    def is_settled(self, entry: Waiting) -> bool:
+        """Return True if a value was delivered, and nothing newer of its SKU waits or is under way."""
+        partition = self._partitions.get(entry.stored.partition)
+        if partition is None:
+            return True
+        sku, version = entry.update.sku, entry.update.version
+        newest = partition.versions.get(sku, version)
+        waits = sku in self._ready or sku in self._delayed or partition.positions.waits(sku)
+        return version == newest and not waits and partition.given_up.get(sku) != version
+
+    def again(self, entry: Waiting) -> bool:
+        """
+        Let a value wait that was delivered before; False if something newer has come, or waits.
+
+        It does not hold positions back: whoever starts again finds by reading back that it is needed.
+        """
+        if not self.is_settled(entry):
+            return False
+        partition = self._partitions.setdefault(entry.stored.partition, _Partition())
+        partition.versions[entry.update.sku] = entry.update.version
+        self._ready[entry.update.sku] = entry
+        return True
 
     def drop_if_superseded(self, entry: Waiting) -> bool:
         """Return True if a newer value came in while this was under way, or its partition left."""

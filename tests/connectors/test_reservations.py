@@ -16,8 +16,8 @@ from deploy.embedded.stack import EmbeddedStack
 from streams.domain.sku import InvalidSku
 from streams.settings import Settings
 from tests.conftest import RunOnhand
+from tests.connectors.shop import until
 from tests.connectors.stocked_shop import StockedShop, open_shop
-from tests.connectors.test_deliver import until
 
 SOON_SECONDS = 0.3
 WORKER_SECONDS = 60.0

@@ -16,8 +16,8 @@ BOARD = Board(
     "onhand-channels",
     "Onhand: Channels",
     (
-        "Delivery of availability to each channel's own API. Drift, the difference between a channel's figure and "
-        "ours, has no panel yet: no connector reads back what its channel holds."
+        "Delivery of availability to each channel's own API, and drift: what a channel shows, read back, against "
+        "what it was told."
     ),
     (
         Panel(
@@ -84,6 +84,34 @@ BOARD = Board(
             "1 means that the channel is asked with one item every 30 s only: see OnhandChannelUnreachable.",
             (Query("max by (channel) (onhand_delivery_circuit_open)", "{{channel}}"),),
             limit=1,
+        ),
+        Panel(
+            "SKUs whose figure at the channel has drifted",
+            SHORT,
+            (
+                "Above zero every hour: somebody or something else writes stock at the channel, and is overruled. "
+                "Find out who; there can be one writer."
+            ),
+            (Query("max by (channel) (onhand_drift_skus)", "{{channel}}"),),
+            limit=1,
+        ),
+        Panel(
+            "SKUs read back by result",
+            PER_SECOND,
+            (
+                "missing: the channel has no item of these SKUs, see the dead letters of its topic. Nothing at all: "
+                "the channel can't be read, or its process was started less than a minute ago."
+            ),
+            (
+                Query(
+                    "sum by (channel, result) (rate(onhand_read_back_total[$__rate_interval]))",
+                    "{{channel}} {{result}}",
+                ),
+                Query(
+                    "sum by (channel) (rate(onhand_drift_repairs_total[$__rate_interval]))",
+                    "{{channel}} repaired",
+                ),
+            ),
         ),
         Panel(
             "Delivery processes that are ready",

@@ -55,7 +55,8 @@ class Simulator(ABC):
     script has a word for each write to come, then all is well: ok · fail (500) · busy (503, Retry-After 1) · throttle
     (429, Retry-After 1) · expired (401, as for a token that has run out) · slow (answers after the client's time-out)
     · reset (aborts, nothing written) · lost (writes, then aborts). What a vendor says differently, its simulator does.
-    bad_skus are refused. on_request is called for each write before it is answered.
+    bad_skus are refused. on_request is called for each write before it is answered, after_answer for every request
+    once its answer is made.
     """
 
     path = ""
@@ -66,6 +67,7 @@ class Simulator(ABC):
         self.bad_skus: set[str] = set()
         self.script: list[str] = []
         self.on_request: Callable[[], None] = lambda: None
+        self.after_answer: Callable[[Request], None] = lambda _request: None
         self.requests: list[Request] = []
         self.received: list[list[Pair]] = []
         self.taken: list[Pair] = []
@@ -124,6 +126,7 @@ class Simulator(ABC):
         if word not in {"ok", "lost", "slow"}:
             reply = self.trouble(word)
         reply = reply or self.answer(request)
+        self.after_answer(request)
         if word == "lost":
             send.__self__.transport.abort()
             return
