@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from connectors.files.client import InputFiles, csv_rows, json_rows
 from connectors.files.mapping import Mapping
 from connectors.files.translate import InvalidRow, Translator
+from connectors.items.identifiers import Unresolved
 from connectors.protocols import Cursor, Reject, SourceError, SourceEvent
 
 SUFFIXES = {
@@ -30,14 +31,21 @@ class FileSource:
     Files of one kind as one stream, in the order given; ordinals go on from file to file.
 
     A cursor is a number of rows, over all files; reading on from one reads those rows again, to count
-    ordinals. Raises SourceError for files that are not there, of unknown kind, or without a column that
-    the mapping needs.
+    ordinals. resolve returns an event's value with the SKU that its identifier stands for, or raises Unresolved:
+    then the row is rejected. Raises SourceError for files that are not there, of unknown kind, or without a column
+    that the mapping needs.
     """
 
-    def __init__(self, paths: Sequence[Path], mapping: Mapping) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        mapping: Mapping,
+        resolve: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> None:
         self.files = InputFiles(paths, mapping.encoding)
         self.source_id = mapping.source_id
         self._mapping = mapping
+        self._resolve = resolve
         self._translator = Translator(mapping)
         self._ignored: Counter[str] = Counter()
 
@@ -48,7 +56,7 @@ class FileSource:
 
     def read(self, after: Cursor | None = None) -> Generator[SourceEvent | Reject, None, None]:
         """Yield what the rows after the cursor stand for, see Source. Raises SourceError."""
-        behind = _parse(after)
+        behind = rows_behind(after)
         self._ignored.clear()
         self.files.rewind()
         ordinals: Counter[tuple[str, ...]] = Counter()
@@ -78,12 +86,16 @@ class FileSource:
             group = self._translator.group_of(parsed)
             ordinals[group] += 1
             event = self._translator.event_of(parsed, ordinals[group])
-        except InvalidRow as error:
+            if isinstance(event, str):
+                return event
+            record, value = event
+            resolved = value if self._resolve is None else self._resolve(value)
+        except (InvalidRow, Unresolved) as error:
             return Reject(origin, line, str(error), json.dumps(parsed), cursor)
-        return event if isinstance(event, str) else SourceEvent(*event, cursor)
+        return SourceEvent(record, resolved, cursor)
 
     def _rows(self, path: Path) -> Iterator[tuple[int, Parsed]]:
-        kind = self._mapping.format or _kind(path)
+        kind = self._mapping.format or kind_of(path)
         with self.files.open(path) as stream:
             if kind == "jsonl":
                 yield from json_rows(stream)
@@ -107,7 +119,7 @@ class FileSource:
         return names
 
 
-def _kind(path: Path) -> str:
+def kind_of(path: Path) -> str:
     """Return csv or jsonl by the file's name, which may end in .gz besides. Raises SourceError."""
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
     kind = SUFFIXES.get(suffixes[-1]) if suffixes else None
@@ -118,7 +130,7 @@ def _kind(path: Path) -> str:
     return kind
 
 
-def _parse(cursor: Cursor | None) -> int:
+def rows_behind(cursor: Cursor | None) -> int:
     """Return the number of rows behind a cursor. Raises SourceError for one that is not ours."""
     if cursor is None:
         return 0

@@ -4,8 +4,8 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,8 @@ import typer
 
 from connectors.files.connector import FileSource
 from connectors.files.mapping import RECORDS, load_mapping
+from connectors.items.client import Catalogue
+from connectors.items.connector import ItemFileSource
 from connectors.online_retail.connector import OnlineRetailSource
 from connectors.protocols import ConnectorError
 from connectors.publish import Publisher
@@ -22,6 +24,7 @@ from connectors.replay import Summary, replay
 from streams.cli.errors import UserError
 from streams.cli.overrides import BootstrapServers, settings_from
 from streams.cli.replay_progress import replay_progress
+from streams.settings import Catalogue as CatalogueMode
 
 app = typer.Typer(no_args_is_help=True, help="Feed files to the stock topics as channel events.")
 
@@ -40,6 +43,13 @@ RejectsPath = Annotated[
 ]
 AllowRejects = Annotated[
     bool, typer.Option("--allow-rejects", help="Exit with 0 even if rows were rejected.")
+]
+UseCatalogue = Annotated[
+    CatalogueMode | None,
+    typer.Option(
+        "--catalogue",
+        help="Take SKUs for aliases and GTINs of the catalogue, packages for their units; strict rejects unknown ones.",
+    ),
 ]
 OpeningStock = Annotated[
     int | None,
@@ -61,9 +71,9 @@ def online_retail(
     as_json: AsJson = False,
 ) -> None:
     """Replay UCI Online Retail, sales of a real shop, with the ids that it always gets."""
-    with _user_errors():
+    with user_errors():
         source = OnlineRetailSource(files, opening_stock)
-        _run(source, files, bootstrap_servers, rate, rejects, allow_rejects=allow_rejects, as_json=as_json)
+        run(source, files, bootstrap_servers, rate, rejects, allow_rejects=allow_rejects, as_json=as_json)
 
 
 @app.command("file")
@@ -75,15 +85,22 @@ def file(
     rejects: RejectsPath = None,
     allow_rejects: AllowRejects = False,
     as_json: AsJson = False,
+    catalogue: UseCatalogue = None,
 ) -> None:
     """Replay CSV or JSON-lines files, as a mapping file says."""
-    with _user_errors():
-        source = FileSource(files, load_mapping(mapping))
-        _run(source, files, bootstrap_servers, rate, rejects, allow_rejects=allow_rejects, as_json=as_json)
+    with user_errors(), ExitStack() as opened:
+        resolve = None
+        rules = load_mapping(mapping)
+        if catalogue is not None:
+            servers = settings_from(bootstrap_servers=bootstrap_servers).bootstrap_servers
+            items = opened.enter_context(Catalogue(servers, strict=catalogue is CatalogueMode.STRICT))
+            resolve = items.resolve
+        source = FileSource(files, rules, resolve)
+        run(source, files, bootstrap_servers, rate, rejects, allow_rejects=allow_rejects, as_json=as_json)
 
 
 @contextmanager
-def _user_errors() -> Iterator[None]:
+def user_errors() -> Iterator[None]:
     """Turn what a connector can't do into the one sentence that its user needs."""
     try:
         yield
@@ -91,8 +108,8 @@ def _user_errors() -> Iterator[None]:
         raise UserError(str(error)) from error
 
 
-def _run(
-    source: OnlineRetailSource | FileSource,
+def run(
+    source: OnlineRetailSource | FileSource | ItemFileSource,
     files: list[Path],
     bootstrap_servers: str | None,
     rate: float | None,
@@ -100,12 +117,13 @@ def _run(
     *,
     allow_rejects: bool,
     as_json: bool,
+    records: Iterable[str] = RECORDS,
 ) -> None:
     """Replay a source, print what was done, and exit with a code that tells."""
     servers = settings_from(bootstrap_servers=bootstrap_servers).bootstrap_servers
     rejects = RejectsFile(rejects_path or Path(f"{files[0].name}.rejects.jsonl"))
     publisher = Publisher(servers)
-    publisher.require_topics(RECORDS)
+    publisher.require_topics(records)
     stop = _stop_on_signals()
     with replay_progress(f"Replaying {source.source_id}", source.files) as show:
         try:
