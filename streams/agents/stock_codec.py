@@ -20,7 +20,7 @@ from streams.domain.policy import (
     StockPolicySet,
 )
 from streams.domain.stock import ChannelLevel, FutureSupply, Level, Promise, StandingAlert, Stock
-from streams.engine.codec import Reader, Writer, string, varint
+from streams.engine.codec import Reader, Writer, string, timestamp, varint
 from streams.engine.versions import readers_by_header, writer_of
 from streams.engine.wire import HEADER_BYTES, header
 
@@ -126,7 +126,7 @@ def availability_writers(channel_ids: Iterable[str]) -> dict[str, Writer]:
 
 def availability_rest(version: int, occurred_at: int, emitted_at: int) -> bytes:
     """Return the encoded last three fields of a ChannelAvailability."""
-    return varint(version) + varint(occurred_at) + varint(emitted_at)
+    return varint(version) + timestamp(occurred_at) + timestamp(emitted_at)
 
 
 def read_event(topic: str, data: bytes | None) -> tuple[StockEvent | StockCounted, int]:

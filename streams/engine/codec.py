@@ -63,6 +63,22 @@ def varint(value: int) -> bytes:
     return _slow_varint(value)
 
 
+_TIMES_KEPT = (
+    16_384  # Of a batch: its own time is written with each event, and the event's own some three times.
+)
+_TIMES: dict[int, bytes] = {}
+
+
+def timestamp(milliseconds: int) -> bytes:
+    """Return the varint of a time, remembered, since the same one is written again and again."""
+    found = _TIMES.get(milliseconds)
+    if found is None:
+        if len(_TIMES) >= _TIMES_KEPT:
+            _TIMES.clear()
+        found = _TIMES[milliseconds] = varint(milliseconds)
+    return found
+
+
 def read_varint(data: bytes, index: int) -> tuple[int, int]:
     """Return the signed integer at index and the index behind it. Raises MalformedRecord or IndexError."""
     value = 0
@@ -98,6 +114,8 @@ class _Source:
         self.names: dict[str, Any] = {
             "_small": _SMALL_VARINTS,
             "_varint": varint,
+            "_times": _TIMES,
+            "_timestamp": timestamp,
             "_string": string,
             "_read_varint": read_varint,
             "_read_length": _read_length,
@@ -327,7 +345,9 @@ class _WriterCompiler:
         expressions: list[str] = emit(schema, variable)
         return expressions
 
-    def _long(self, _schema: Any, variable: str) -> list[str]:
+    def _long(self, schema: Any, variable: str) -> list[str]:
+        if isinstance(schema, Mapping) and schema.get("logicalType") == "timestamp-millis":
+            return [f"_times.get({variable}) or _timestamp({variable})"]
         return [f"_small[{variable}] if -{_SMALL} <= {variable} < {_SMALL} else _varint({variable})"]
 
     _int = _long
@@ -339,7 +359,7 @@ class _WriterCompiler:
         return [f"_string({variable})"]
 
     def _bytes(self, _schema: Any, variable: str) -> list[str]:
-        return [f"_varint(len({variable}))", variable]
+        return [_length_of(variable), variable]
 
     def _enum(self, schema: Any, variable: str) -> list[str]:
         symbols = self.source.constant({symbol: varint(n) for n, symbol in enumerate(schema["symbols"])})
@@ -360,7 +380,11 @@ class _WriterCompiler:
         else:
             parts = self.value(items, item)
         encoded = f"b''.join([{_joined(parts)} for {item} in {variable}])"
-        return [f"_varint(len({variable})) + {encoded} + b'\\x00' if {variable} else b'\\x00'"]
+        return [f"({_length_of(variable)}) + {encoded} + b'\\x00' if {variable} else b'\\x00'"]
+
+
+def _length_of(variable: str) -> str:
+    return f"_small[len({variable})] if len({variable}) < {_SMALL} else _varint(len({variable}))"
 
 
 def _sum(parts: list[str]) -> str:
