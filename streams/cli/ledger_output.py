@@ -15,13 +15,14 @@ from rich.text import Text
 
 from streams.dlq.describe import printable, time_text
 from streams.ledger.chain import Entry
-from streams.ledger.movement import Movement
+from streams.ledger.movement import Figures, Movement
 from streams.ledger.reading import Reading
+from streams.ledger.words import words
 
 PROGRESS_FROM_RECORDS = 100_000  # Fewer are read in about a second.
 PLAIN_INTERVAL_SECONDS = 5.0  # Enough to see life in a log, not enough to fill it.
 LOCATIONS_SHOWN = 10  # In the sentence at the end; a chain of shops has thousands.
-RIGHT_ALIGNED = frozenset({"change", "on hand", "available", "version"})
+RIGHT_ALIGNED = frozenset({"change", "on hand", "reserved", "held", "available", "version"})
 COLUMNS = (
     "occurred (UTC)",
     "event",
@@ -31,6 +32,8 @@ COLUMNS = (
     "source / event",
     "outcome",
     "on hand",
+    "reserved",
+    "held",
     "available",
     "version",
 )
@@ -80,9 +83,16 @@ def verdict(reading: Reading) -> str:
 
 def _on_hand_now(reading: Reading) -> str:
     balances = sorted(reading.chain.balances.items())
-    shown = [f"{printable(place)} {balance.on_hand:,}" for place, balance in balances[:LOCATIONS_SHOWN]]
+    shown = [f"{printable(place)} {_balance(figures)}" for place, figures in balances[:LOCATIONS_SHOWN]]
     more = len(balances) - len(shown)
     return ", ".join(shown) + (f" and {more:,} more locations" if more else "")
+
+
+def _balance(figures: Figures) -> str:
+    """Return on_hand, and what of it is promised."""
+    promised = ((figures.reserved, "reserved"), (figures.held, "held"))
+    parts = [f"{units:,} {name}" for units, name in promised if units]
+    return f"{figures.on_hand:,}" + (f" ({', '.join(parts)})" if parts else "")
 
 
 def _summary(reading: Reading) -> dict[str, Any]:
@@ -95,7 +105,7 @@ def _summary(reading: Reading) -> dict[str, Any]:
         "from_zero": chain.complete,
         "version": chain.version,
         "locations": [
-            {"location_id": place, **balance._asdict()} for place, balance in sorted(chain.balances.items())
+            {"location_id": place, **figures._asdict()} for place, figures in sorted(chain.balances.items())
         ],
     }
 
@@ -116,6 +126,7 @@ def _as_json(entry: Entry) -> dict[str, Any]:
     return {
         **movement.values,
         "change": movement.change,
+        "words": words(movement),
         **place,
         "gaps": list(entry.gaps),
         "notes": list(entry.notes),
@@ -125,25 +136,32 @@ def _as_json(entry: Entry) -> dict[str, Any]:
 def cells(movement: Movement) -> tuple[str, ...]:
     """Return a row's cells in the order of COLUMNS, without anything that could steer a terminal."""
     values = movement.values
-    before, after = movement.on_hand
+    figures, (before, after) = movement.after, movement.on_hand
     outcome = " ".join(filter(None, (movement.outcome, values["reason"], "late" if values["late"] else "")))
     shown = (
         time_text(values["occurred_at"]),
         movement.event_type,
         f"{movement.change:+,}" if movement.change else "0",
-        movement.location_id,
+        movement.location_id or "-",
         values["channel_id"] or "-",
         f"{values['source_id']} / {values['event_id']}",
         outcome,
         f"{before:,} → {after:,}",
-        f"{movement.available_after:,}",
+        _figure(figures.reserved),
+        _figure(figures.held),
+        f"{figures.available:,}",
         str(movement.version),
     )
     return tuple(printable(cell) for cell in shown)
 
 
+def _figure(units: int | None) -> str:
+    return "-" if units is None else f"{units:,}"
+
+
 def _remarks(entry: Entry) -> list[str]:
-    remarks = [*(f"GAP: {gap}" for gap in entry.gaps), *entry.notes]
+    said = words(entry.movement)
+    remarks = [*(f"GAP: {gap}" for gap in entry.gaps), *entry.notes, *([said] if said else [])]
     return [printable(remark) for remark in remarks]
 
 

@@ -1,49 +1,15 @@
 """
 Balances of one SKU, followed row by row.
 
-A row's figures must go on from where the row before it left them: on_hand by location, the version by SKU. What
-is available may also move between events, when a policy keeps other stock back; that is explained, not a gap.
+A row's figures must go on from where the row before it left them: on_hand, reserved, held and unsellable by location,
+the version by SKU. What is available may also move between events, when a policy keeps other stock back; that is
+explained, not a gap. What each event may do to which figure is said in effects.py.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from streams.ledger.movement import Movement
-
-ON_HAND_FACTORS = {
-    "SaleRecorded": -1,
-    "OrderPlaced": 0,
-    "OrderShipped": -1,
-    "OrderCancelled": 0,
-    "ReturnReceived": 1,
-    "GoodsReceived": 1,
-    "InboundAnnounced": 0,
-    "InboundCancelled": 0,
-    "TransferShipped": -1,
-    "TransferReceived": 1,
-    "StockAdjusted": 1,
-    "DispositionChanged": 0,
-}
-"""What one unit of an applied event does to on_hand at its location (semantics 3); others are not judged."""
-
-AVAILABLE_FACTORS = {
-    **{name: (factor, factor) for name, factor in ON_HAND_FACTORS.items()},
-    "OrderPlaced": (-1, 0),  # Less when a part was shipped or cancelled before the order arrived.
-    "OrderShipped": (-1, 0),  # What was reserved for it leaves what is available alone.
-    "OrderCancelled": (0, 1),
-    "ReturnReceived": (0, 1),  # Damaged goods come back without becoming available.
-    "DispositionChanged": (-1, 1),
-}
-"""The least and the most that one unit may do to what is available there; a row does not hold the rest."""
-
-WITHOUT_EFFECT = frozenset({"DUPLICATE", "REJECTED", "EXPLODED"})
-
-
-class Balance(NamedTuple):
-    """Units at one location after its last row."""
-
-    on_hand: int
-    available: int
+from streams.ledger import effects
+from streams.ledger.movement import NOTHING, Figures, Movement
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +35,7 @@ class Chain:
 
     def __init__(self, *, complete: bool) -> None:
         self.complete = complete
-        self.balances: dict[str, Balance] = {}
+        self.balances: dict[str, Figures] = {}
         self.rows_total = 0
         self.gaps_total = 0
         self.version: int | None = None
@@ -78,11 +44,17 @@ class Chain:
         """Take the next row."""
         before = self.balances.get(movement.location_id)
         if before is None and self.complete:
-            before = Balance(0, 0)
-        gaps = [*self._on_hand_gaps(movement, before), *self._version_gaps(movement)]
+            before = NOTHING
+        gaps = [
+            *_on_hand_gaps(movement, before),
+            *_figure_gaps(movement, before),
+            *_sum_gaps(movement),
+            *self._version_gaps(movement),
+        ]
         self.rows_total += 1
         self.gaps_total += len(gaps)
-        self.balances[movement.location_id] = Balance(movement.on_hand[1], movement.available_after)
+        if movement.location_id:  # A request that was refused may have none.
+            self.balances[movement.location_id] = movement.after
         self.version = movement.version
         # After a gap nobody knows what was available before.
         notes = () if gaps or before is None else _notes(movement, before)
@@ -94,62 +66,72 @@ class Chain:
         self.gaps_total += 1
         return f"The row at {where} can't be read: {reason}."
 
-    def _on_hand_gaps(self, movement: Movement, before: Balance | None) -> list[str]:
-        found = []
-        place, (on_hand_before, _) = movement.location_id, movement.on_hand
-        if before is not None and on_hand_before != before.on_hand:
-            found.append(
-                f"on hand at {place} was {before.on_hand:,} after the row before and is {on_hand_before:,} here"
-            )
-        expected = _expected_change(movement)
-        if expected is not None and movement.change != expected:
-            found.append(
-                f"{movement.event_type} {movement.outcome} of {movement.quantity:,} changes on hand by "
-                f"{expected:+,}, the row has {movement.change:+,}"
-            )
-        return found
-
     def _version_gaps(self, movement: Movement) -> list[str]:
         last = self.version
         if last is None:
             return []
-        least = last if movement.outcome in WITHOUT_EFFECT else last + 1
+        least = last if movement.outcome in effects.WITHOUT_EFFECT else last + 1
         if movement.version >= least:
             return []
         return [f"version {movement.version} follows version {last}: it only ever rises"]
 
 
-def _expected_change(movement: Movement) -> int | None:
-    """Return what the event does to on_hand, None for one that this command does not know."""
-    if movement.outcome in WITHOUT_EFFECT:
-        return 0
-    factor = ON_HAND_FACTORS.get(movement.event_type)
-    if factor is None or movement.outcome != "APPLIED":
-        return None
-    return factor * movement.quantity
+def _on_hand_gaps(movement: Movement, before: Figures | None) -> list[str]:
+    found = []
+    place, (on_hand_before, _) = movement.location_id, movement.on_hand
+    if before is not None and on_hand_before != before.on_hand:
+        found.append(
+            f"on hand at {place} was {before.on_hand:,} after the row before and is {on_hand_before:,} here"
+        )
+    expected = effects.on_hand_change(movement)
+    if expected is not None and movement.change != expected:
+        found.append(
+            f"{movement.event_type} {movement.outcome} of {movement.quantity:,} changes on hand by "
+            f"{expected:+,}, the row has {movement.change:+,}"
+        )
+    return found
 
 
-def _notes(movement: Movement, before: Balance) -> tuple[str, ...]:
+def _figure_gaps(movement: Movement, before: Figures | None) -> list[str]:
+    """Find figures beside on_hand that an event changed which has no say in them, or not like that."""
+    found: list[str] = []
+    if before is None:
+        return found
+    for name in effects.MOVERS:
+        was, is_now = getattr(before, name), getattr(movement.after, name)
+        if was is None or is_now is None:
+            continue
+        span = effects.span_of(name, movement)
+        if span is None or span[0] <= is_now - was <= span[1]:
+            continue
+        found.append(
+            f"{name} at {movement.location_id} was {was:,} after the row before and is {is_now:,} after "
+            f"{movement.event_type} {movement.outcome} of {movement.quantity:,}"
+        )
+    return found
+
+
+def _sum_gaps(movement: Movement) -> list[str]:
+    """Find what is available not to be on_hand less all that is kept from sale."""
+    on_hand, available, *kept = movement.after
+    parts = [units for units in kept if units is not None]
+    if len(parts) < len(kept) or available == on_hand - sum(parts):
+        return []
+    left = on_hand - sum(parts)
+    place = movement.location_id
+    return [f"available at {place} is {available:,}, on hand less all that is kept back is {left:,}"]
+
+
+def _notes(movement: Movement, before: Figures) -> tuple[str, ...]:
     """Explain the part of a change of what is available that the event can't have made."""
-    span = _available_span(movement)
-    if span is None:
-        return ()
-    change = movement.available_after - before.available
-    beyond = change - min(max(change, span[0]), span[1])
+    was, is_now = before.safety_stock, movement.after.safety_stock
+    if was is not None and is_now is not None:
+        beyond = was - is_now
+    else:
+        beyond = effects.beyond_event(movement, movement.after.available - before.available)
     if not beyond:
         return ()
     place = movement.location_id
     return (
         f"between events, available at {place} changed by {beyond:+,}: a policy set another safety stock",
     )
-
-
-def _available_span(movement: Movement) -> tuple[int, int] | None:
-    """Return the least and most that an event may do to what is available; None if it is not known."""
-    if movement.outcome in WITHOUT_EFFECT:
-        return 0, 0
-    factors = AVAILABLE_FACTORS.get(movement.event_type)
-    if factors is None or movement.outcome != "APPLIED":
-        return None
-    least, most = sorted(factor * movement.quantity for factor in factors)
-    return least, most

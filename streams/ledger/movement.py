@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from schemas import wire
 
@@ -11,6 +11,24 @@ RECORD = "StockMovement"
 
 class UnreadableRow(ValueError):
     """Bytes in the ledger that are no movement; the message says why."""
+
+
+class Figures(NamedTuple):
+    """
+    Units at one location after a row: available is on_hand less all the others, and may be negative.
+
+    Rows of the first release hold on_hand and available only; the others are None there.
+    """
+
+    on_hand: int
+    available: int
+    unsellable: int | None = 0
+    reserved: int | None = 0
+    held: int | None = 0
+    safety_stock: int | None = 0
+
+
+NOTHING = Figures(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +86,21 @@ class Movement:
         return after - before
 
     @property
-    def available_after(self) -> int:
-        """Units available at the location after the event; may be negative."""
-        available: int = self.values["available_after"]
-        return available
+    def after(self) -> Figures:
+        """Figures at the location after the event."""
+        return Figures(*(self.values[f"{name}_after"] for name in Figures._fields))
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was refused, if it was."""
+        reason: str | None = self.values["reason"]
+        return reason
+
+    @property
+    def reference(self) -> str | None:
+        """The order, hold, delivery, transfer or feed that it belongs to."""
+        reference: str | None = self.values["reference"]
+        return reference
 
     @property
     def version(self) -> int:

@@ -45,3 +45,11 @@ def movement(event_type: str, before: int, after: int, **fields: Any) -> Movemen
 def encoded(values: dict[str, Any]) -> bytes:
     """A row as it stands in the ledger."""
     return wire.encode("StockMovement", values)
+
+
+def full(event_type: str, before: int, after: int, **fields: Any) -> Movement:
+    """The movement of a row of the present release: what is available is what its figures leave."""
+    kept = {name: fields.pop(name, 0) for name in ("unsellable", "reserved", "held", "safety_stock")}
+    figures = {f"{name}_after": units for name, units in kept.items()}
+    available = {"available_after": after - sum(kept.values())}
+    return movement(event_type, before, after, **{**figures, **available, **fields})

@@ -130,6 +130,8 @@ def test_lines_have_all_there_is_and_steer_no_terminal(capsys: pytest.CaptureFix
         "till-1 / e-1",
         "APPLIED late",
         "10 → 8",
+        "-",
+        "-",
         "8",
         "3",
     ]
@@ -139,6 +141,8 @@ def test_lines_have_all_there_is_and_steer_no_terminal(capsys: pytest.CaptureFix
         "till-1 / \\x1b[2J",
         "APPLIED",
         "8 → 5",
+        "-",
+        "-",
         "-1",
         "4",
         "between events, available at shop changed by -6: a policy set another safety stock",
@@ -153,6 +157,29 @@ def test_terminal_gets_a_table(capsys: pytest.CaptureFixture[str], monkeypatch: 
     printed = capsys.readouterr().out
     for text in ("occurred (UTC)", "SaleRecorded", "till-1 / e-1", "7 → 6", "+10", "GAP: on hand at shop"):
         assert text in printed
+
+
+def test_promises_are_explained_with_their_balances(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is reserved and held stands beside on hand, what the row means behind it, and the verdict has both."""
+    kept = {"unsellable_after": 0, "safety_stock_after": 0, "reserved_after": 0}
+    placed = row(
+        "PlaceHold", 10, 10, version=2, quantity=4, held_after=4, available_after=6, reference="h-1", **kept
+    )
+    expired = {**placed, "event_type": "HoldExpired", "version": 3, "held_after": 0, "available_after": 10}
+    stranger = {**expired, "event_type": "PlaceHold", "outcome": "REJECTED", "reason": "INSUFFICIENT_STOCK"}
+    held = ask(Shelf(DAY[0], placed))
+    assert len(list(held)) == 2
+    assert "On hand now: shop 10 (4 held)." in output.verdict(held)
+    reading = ask(Shelf(DAY[0], placed, expired, {**stranger, "quantity": 11}))
+    output.print_lines(reading, as_json=False)
+    shown = [line.split("\t")[7:] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert shown == [
+        ["10 → 10", "0", "4", "6", "2", "a checkout holds 4 units (hold h-1)"],
+        ["10 → 10", "0", "0", "10", "3", "hold h-1 ended by itself: 4 units are available again"],
+        ["10 → 10", "0", "0", "10", "3", "refused: not so many units were available"],
+    ]
+    output.print_lines(ask(Shelf(DAY[0], placed)), as_json=True)
+    assert json.loads(capsys.readouterr().out.splitlines()[1])["words"].startswith("a checkout holds")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +257,8 @@ def test_ledger_of_a_real_kafka_is_explained(fresh_cluster: Settings) -> None:
     *rows, last = map(json.loads, everything.stdout.splitlines())
     assert everything.exit_code == 0, everything.output
     assert [one["on_hand_after"] for one in rows] == [100, *range(99, 39, -1)]
-    assert last["summary"]["locations"] == [{"location_id": "shop", "on_hand": 40, "available": 40}]
+    (place,) = last["summary"]["locations"]
+    assert (place["location_id"], place["on_hand"], place["available"]) == ("shop", 40, 40)
     assert (last["summary"]["chained"], last["summary"]["from_zero"]) == (True, True)
 
     newest = books.ask("A-1", "--since", "2h", "--limit", "2")
