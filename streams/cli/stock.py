@@ -1,7 +1,8 @@
-"""`onhand stock SKU`: what there is of one SKU, where, and what each channel may sell."""
+"""`onhand stock SKU`: what there is of one SKU, where, what each channel may sell, what can be promised when."""
 
 import asyncio
 import json
+import time
 import unicodedata
 from typing import Annotated, Any
 
@@ -12,8 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streams.cli import atp
 from streams.cli.overrides import RedisUrl, settings_from
 from streams.dlq.describe import printable
+from streams.domain.days import day_of
 from streams.settings import Settings
 from streams.view.connection import connect
 from streams.view.reader import SkuView, ViewNotServedError, ViewReader
@@ -29,6 +32,9 @@ class UnansweredError(Exception):
 def stock(
     sku: Annotated[str, typer.Argument(help="Stock keeping unit, as the shop writes it.")],
     redis_url: RedisUrl = None,
+    by_day: Annotated[
+        bool, typer.Option("--atp", help="Also show what can be promised for delivery from each day on.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Show the stock of one SKU at every location and what each channel may sell."""
@@ -40,6 +46,10 @@ def stock(
         typer.echo(f"onhand stock: {error}", err=True)
         raise typer.Exit(EXIT_UNANSWERED) from None
     described = describe(normal, found)
+    if by_day:
+        today = day_of(time.time_ns() // 1_000_000)
+        rows = atp.by_day(found.level, today, settings.promise_horizon_days)
+        described["available_to_promise"] = rows
     if as_json:
         typer.echo(json.dumps(described, ensure_ascii=False))
     else:
@@ -92,6 +102,8 @@ def _print(described: dict[str, Any]) -> None:
     console.print(Text(f"{printable(described['sku'])} (version {described['version']})"))
     console.print(_locations(described["locations"]))
     console.print(_channels(described["channels"]))
+    if "available_to_promise" in described:
+        console.print(atp.table_of(described["available_to_promise"]))
 
 
 def _locations(rows: list[dict[str, Any]]) -> Table:
