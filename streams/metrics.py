@@ -82,6 +82,10 @@ HOLD_OUTCOMES = ("placed", "changed", "confirmed", "released", "expired", "refus
 HOLDS = Counter(
     "onhand_holds", f"Checkout holds by what became of them: {', '.join(HOLD_OUTCOMES)}.", ("outcome",)
 )
+FEED_DECISIONS = ("apply", "quarantined", "approved", "rejected", "abandoned", "superseded")
+FEEDS = Counter(
+    "onhand_feeds", f"Full feeds by what was decided: {', '.join(FEED_DECISIONS)}.", ("decision",)
+)
 SOURCE_STALENESS = Gauge(
     "onhand_source_staleness_seconds", "Age of the latest event of a source, by its occurred_at.", ("source",)
 )

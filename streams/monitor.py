@@ -14,7 +14,17 @@ from streams.engine.restore import Restored
 ALERT_KINDS: Sequence[str] = next(
     field["type"]["symbols"] for field in schemas.load("StockAlert")["fields"] if field["name"] == "kind"
 )
-OUTCOMES = ("APPLIED", "DUPLICATE", "LATE", "REJECTED", "SUPERSEDED", "NOT_TRUSTED", "EXPLODED", "FORWARDED")
+OUTCOMES = (
+    "APPLIED",
+    "DUPLICATE",
+    "LATE",
+    "REJECTED",
+    "SUPERSEDED",
+    "NOT_TRUSTED",
+    "EXPLODED",
+    "FORWARDED",
+    "STAGED",
+)
 
 
 class WorkerMonitor:
@@ -86,6 +96,11 @@ class WorkerMonitor:
         for outcome, count in counts.items():
             metrics.HOLDS.labels(outcome.lower()).inc(count)
 
+    def feeds(self, decisions: Mapping[str, int]) -> None:
+        """Take counts of full feeds by what was decided."""
+        for decision, count in decisions.items():
+            metrics.FEEDS.labels(decision.lower()).inc(count)
+
     def sources(self, latest: Mapping[str, int]) -> None:
         """Take the latest occurred_at by source_id."""
         self._sources.saw(latest)
@@ -113,6 +128,8 @@ def _show_zeros() -> None:
         metrics.ALERTS.labels(kind)
     for outcome in metrics.HOLD_OUTCOMES:
         metrics.HOLDS.labels(outcome)
+    for decision in metrics.FEED_DECISIONS:
+        metrics.FEEDS.labels(decision)
 
 
 def now_milliseconds() -> int:

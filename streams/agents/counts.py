@@ -1,12 +1,11 @@
-"""Counts: what lies there according to someone who looked (semantics 5)."""
+"""Counts: what lies there according to someone who looked (semantics 5 and 6)."""
 
 from streams.agents.movements import MovementDesk
 from streams.agents.policies import PolicyBook
 from streams.agents.writing import Writing
-from streams.domain import alerts, availability, counts, fold, validation
+from streams.domain import alerts, availability, counts, feeds, fold, validation
 from streams.domain.counts import CountInForce
-from streams.domain.errors import GiveUp, Reason
-from streams.domain.events import FULL, NET_OF_ORDERS, StockCounted
+from streams.domain.events import NET_OF_ORDERS, StockCounted
 from streams.domain.stock import Level, Stock
 from streams.engine.seen import identity_hash
 
@@ -14,13 +13,18 @@ COUNTED = StockCounted.__name__
 
 
 class CountDesk:
-    """Applies single counts and rows of partial feeds, which are single counts that came together."""
+    """
+    Applies single counts, and rows of partial feeds, which are single counts that came together.
+
+    What a full feed changes comes through here too, once the feed desk has found out what that is.
+    """
 
     def __init__(self, writing: Writing, policies: PolicyBook, movements: MovementDesk) -> None:
         self._writing = writing
         self._policies = policies
         self._movements = movements
         self._in_force = movements.counts
+        self._feeds = movements.feeds
 
     def check(self, partition: int, event: StockCounted) -> None:
         """
@@ -30,15 +34,13 @@ class CountDesk:
         """
         batch = self._writing.batch
         validation.check_count(event, batch.now)
-        if event.feed_kind == FULL:
-            raise GiveUp(Reason.INVALID_COUNT, "rows of full feeds are not taken by this version of Onhand")
         if not batch.seen.knows(partition, identity_hash(event.source_id.encode(), event.event_id.encode())):
             validation.check_age(event, batch.now, self._writing.settings.lateness_horizon_hours)
 
     def apply(self, partition: int, key: bytes, stock: Stock, event: StockCounted, envelope: bytes) -> str:
         """Apply a count and write its ledger row; return its outcome."""
         location_id = event.location_id
-        before = stock.level(location_id)
+        before = self._based(partition, key, stock.level(location_id))
         trusted = self._policies.plan(key).sources_at(location_id).trusts(event.source_id)
         if not counts.supersedes(event, before.counted_at, self._in_force.get(partition, key, location_id)):
             outcome = fold.SUPERSEDED if trusted else fold.NOT_TRUSTED
@@ -54,6 +56,37 @@ class CountDesk:
         after = changed.level(location_id)
         self.record(partition, key, event, envelope, outcome, before, after, changed.version)
         return outcome
+
+    def _based(self, partition: int, key: bytes, level: Level) -> Level:
+        """Return a level that says what it is based on: its own count, or the location's feed if that is later."""
+        if not self._feeds.in_force:
+            return level
+        fed_at = self._feeds.counted_at(partition, key, level.location_id)
+        return level._replace(counted_at=fed_at) if fed_at > level.counted_at else level
+
+    def set_by_feed(
+        self, partition: int, key: bytes, event: StockCounted, envelope: bytes, event_type: str = COUNTED
+    ) -> bool:
+        """
+        Set a SKU as a full feed says, and write its ledger row; return False, with nothing written, if it is so.
+
+        event is the row, or one made up for a SKU that the feed does not name. Doing it again changes nothing.
+        """
+        location_id = event.location_id
+        stock = self._writing.levels.get(partition, key) or Stock(event.sku)
+        before, single = stock.level(location_id), self._in_force.get(partition, key, location_id)
+        if not feeds.counts(event.as_of, before.counted_at, None if single is None else single.as_of):
+            return False
+        found = self.counted(partition, key, before, event.quantity, event.as_of, event.basis)
+        units = found.on_hand - before.on_hand
+        if units == 0:
+            return False
+        changed = self.settle(partition, key, stock, found, event.occurred_at)
+        if self.differs(stock, location_id, units, trusted=True):
+            self._tell(partition, key, changed, event, units, trusted=True)
+        after = changed.level(location_id)
+        self.record(partition, key, event, envelope, fold.APPLIED, before, after, changed.version, event_type)
+        return True
 
     def repeat(self, partition: int, key: bytes, stock: Stock, event: StockCounted, envelope: bytes) -> str:
         """Write the ledger row of a count that has been taken before."""
@@ -122,9 +155,10 @@ class CountDesk:
         before: Level,
         after: Level,
         version: int,
+        event_type: str = COUNTED,
     ) -> None:
         """Write the ledger row of a count; envelope is its encoded first seven fields."""
         occurred_at, feed_id = event.occurred_at, event.feed_id
         self._writing.movement(
-            partition, key, envelope, COUNTED, outcome, None, occurred_at, before, after, version, feed_id
+            partition, key, envelope, event_type, outcome, None, occurred_at, before, after, version, feed_id
         )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from streams import topology
 from streams.agents import stock_codec as codec
+from streams.agents.feed_book import FeedBook
 from streams.agents.holds import HoldDesk
 from streams.agents.lines import LineDesk
 from streams.agents.policies import PolicyBook
@@ -70,18 +71,20 @@ class CountsInForce:
         """Let a single count be the last one of its location."""
         self.table.put(partition, codec.count_key(key, count.location_id), count)
 
-    def is_net_of_orders(self, partition: int, key: bytes, location_id: str) -> bool:
-        """Return True when what a location is based on had subtracted open orders."""
-        count = self.get(partition, key, location_id)
-        return count is not None and count.basis == NET_OF_ORDERS
-
 
 class MovementDesk:
     """Folds movements into stock and lines, and notes them for counts that look back."""
 
-    def __init__(self, writing: Writing, policies: PolicyBook, is_bundle: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self,
+        writing: Writing,
+        policies: PolicyBook,
+        is_bundle: Callable[[bytes], bool],
+        feeds: FeedBook,
+    ) -> None:
         self._writing = writing
         self._policies = policies
+        self.feeds = feeds
         self.counts = CountsInForce()
         self.lines = LineDesk(writing)
         self.holds = HoldDesk(writing, policies, self._fold, is_bundle)
@@ -151,11 +154,12 @@ class MovementDesk:
         record: Record | None = None,
     ) -> fold.Outcome:
         """Fold an event into its SKU, and into the line that it belongs to; a hold has promised so many units."""
+        fed_at = self.feeds.counted_at(partition, key, event.location_id) if self.feeds.in_force else 0
         empty = lines.line_of(event)
         if empty is None:
-            outcome = fold.apply(stock, event)
+            outcome = fold.apply(stock, event, fed_at=fed_at)
         else:
-            outcome = self._fold_line(partition, key, stock, event, empty, promised, record)
+            outcome = self._fold_line(partition, key, stock, event, empty, promised, fed_at, record)
         if outcome.outcome is not fold.REJECTED:
             if len(outcome.stock.locations) > len(stock.locations):
                 outcome = self._with_new_location(key, event, outcome)
@@ -175,12 +179,14 @@ class MovementDesk:
         event: StockEvent,
         empty: OpenLine,
         promised: int,
+        fed_at: int,
         record: Record | None,
     ) -> fold.Outcome:
         line = self.lines.find(partition, key, empty)
         terms = self._terms(key, stock, event, promised) if type(event) is OrderPlaced else PLAIN_TERMS
-        net_of_orders = line.kind == ORDER and self._is_net_of_orders(partition, key, stock, event)
-        outcome = fold.apply(stock, event, line, terms, net_of_orders=net_of_orders)
+        is_order = line.kind == ORDER
+        net_of_orders = is_order and self._is_net_of_orders(partition, key, stock, event, fed_at)
+        outcome = fold.apply(stock, event, line, terms, net_of_orders=net_of_orders, fed_at=fed_at)
         if outcome.outcome is not fold.REJECTED:
             self.lines.changed(partition, key, event, line, outcome, record)
         return outcome
@@ -196,11 +202,22 @@ class MovementDesk:
             )  # It will be kept back there once there is a level.
         return Terms(limit, today, horizon_days, promised)
 
-    def _is_net_of_orders(self, partition: int, key: bytes, stock: Stock, event: StockEvent) -> bool:
-        """Ask only for orders that happened before their location's last count: to others it doesn't matter."""
+    def _is_net_of_orders(
+        self, partition: int, key: bytes, stock: Stock, event: StockEvent, fed_at: int
+    ) -> bool:
+        """
+        Return True for an order that happened before its location's last count, which had subtracted orders.
+
+        To others it doesn't matter, so nothing is looked up for them. fed_at is the location's feed's as_of.
+        """
         location_id = event.location_id
-        covered = event.occurred_at <= stock.level(location_id).counted_at
-        return covered and self.counts.is_net_of_orders(partition, key, location_id)
+        counted_at = max(fed_at, stock.level(location_id).counted_at)
+        if event.occurred_at > counted_at:
+            return False
+        count = self.counts.get(partition, key, location_id)
+        if count is not None and count.as_of >= counted_at:
+            return count.basis == NET_OF_ORDERS
+        return self.feeds.basis(partition, location_id, counted_at) == NET_OF_ORDERS
 
     def _note(self, partition: int, key: bytes, event: StockEvent) -> None:
         """Remember a movement for counts that look back."""

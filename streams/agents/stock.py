@@ -8,6 +8,7 @@ module finds out what a record is and whether it may be applied; the desks besid
     movements    sales, orders, returns, receipts, transfers, adjustments
     lines        what is open of orders, deliveries and transfers, and what time does to it
     counts       single counts, and rows of partial feeds
+    feeds        full feeds: rows that wait for the others, and what becomes of all of them
     holds        checkout holds: requests, answers, expiry
     policies     documents, and the SKUs to re-evaluate after them
     items        SKU master data: what sources describe, merged
@@ -18,7 +19,7 @@ module finds out what a record is and whether it may be applied; the desks besid
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from streams import topology
@@ -26,6 +27,8 @@ from streams.agents import hold_codec
 from streams.agents import stock_codec as codec
 from streams.agents.bundles import BundleBook, BundleDesk
 from streams.agents.counts import CountDesk
+from streams.agents.feed_book import FeedBook
+from streams.agents.feeds import FeedDesk
 from streams.agents.items import ItemBook, ItemChange, ItemDesk
 from streams.agents.movements import MovementDesk
 from streams.agents.policies import PolicyBook, concerns_many
@@ -37,7 +40,7 @@ from streams.domain import catalogue, fold, hold_requests, policy_rules, validat
 from streams.domain import policy as policies
 from streams.domain.days import day_of
 from streams.domain.errors import EventRefused, GiveUp, NotYet, Reason
-from streams.domain.events import INTRODUCING_EVENTS, OWN_SOURCE, StockCounted, StockEvent
+from streams.domain.events import FULL, INTRODUCING_EVENTS, OWN_SOURCE, StockCounted, StockEvent
 from streams.domain.sku import InvalidSku, normalise_sku
 from streams.domain.stock import Stock
 from streams.engine.batch import Batch
@@ -52,7 +55,7 @@ SKUS_REEVALUATED = 1_000  # At a time after a change of policies or channels: ab
 
 POLICIES, IN_FORCE = topology.STOCK_POLICIES.name, topology.POLICIES_IN_FORCE.name
 ITEMS, ITEMS_IN_FORCE = topology.STOCK_ITEMS.name, topology.ITEMS_IN_FORCE.name
-RESERVATIONS = topology.STOCK_RESERVATIONS.name
+RESERVATIONS, COUNTS = topology.STOCK_RESERVATIONS.name, topology.STOCK_COUNTS.name
 
 
 class StockMonitor(Protocol):
@@ -79,6 +82,9 @@ class StockMonitor(Protocol):
     def holds(self, counts: Mapping[str, int]) -> None:
         """Take counts by what became of holds."""
 
+    def feeds(self, decisions: Mapping[str, int]) -> None:
+        """Take counts of full feeds by what was decided."""
+
     def sources(self, latest: Mapping[str, int]) -> None:
         """Take the latest occurred_at by source_id, UTC milliseconds."""
 
@@ -94,9 +100,11 @@ class StockAgent:
         self._items = ItemBook()
         self._policies = PolicyBook(settings.channels, self._items.category)
         self._refusals = Refusals(self._writing)
-        self._movements = MovementDesk(self._writing, self._policies, self._items.bundles.__contains__)
+        feed_book, is_bundle = FeedBook(self._policies), self._items.bundles.__contains__
+        self._movements = MovementDesk(self._writing, self._policies, is_bundle, feed_book)
         self._holds, self._lines = self._movements.holds, self._movements.lines
         self._counts = CountDesk(self._writing, self._policies, self._movements)
+        self._feeds = FeedDesk(self._writing, self._policies, self._movements, self._counts, is_bundle)
         self._item_desk = ItemDesk(self._writing, self._items, settings.catalogue_authority)
         self._components = BundleBook(self._writing, self._items)
         self._bundles = BundleDesk(self._writing, self._items, self._movements)
@@ -109,6 +117,7 @@ class StockAgent:
             self._lines.table,
             self._movements.counts.table,
             self._holds.table,
+            self._feeds.table,
         )
         self.recent = self._writing.recent
         self._globals: dict[str, Callable[[bytes, bytes | None], None]] = {
@@ -116,6 +125,7 @@ class StockAgent:
             ITEMS_IN_FORCE: self._take_item,
             topology.COMPONENT_LEVELS.name: self._take_component,
             topology.SOURCES.name: self._sources.take,
+            topology.FEEDS.name: feed_book.take,
         }
         self.global_topics = tuple(self._globals)
         self._stale: dict[tuple[int, bytes], None] = {}
@@ -127,8 +137,8 @@ class StockAgent:
 
     @property
     def pending(self) -> bool:
-        """True while SKUs wait to be re-evaluated, or holds and lines for what time does to them."""
-        return bool(self._stale) or self._holds.pending or self._lines.pending
+        """True while SKUs wait to be re-evaluated, holds and lines for what time does to them, or feeds to go on."""
+        return bool(self._stale) or self._holds.pending or self._lines.pending or self._feeds.pending
 
     def take_global(self, record: Record) -> None:
         """Take what concerns all workers; the SKUs that it concerns are re-evaluated between batches."""
@@ -177,6 +187,7 @@ class StockAgent:
         self._mark_future(partition)
         for key in (*self._items.bundles, *self._items.bundles_of):
             self._mark(key)
+        self._feeds.assigned(partition)
         if self._policies:
             self._mark_all(partition)
         else:
@@ -188,6 +199,7 @@ class StockAgent:
         self._owned.discard(partition)
         self._holds.revoked(partition)
         self._lines.revoked(partition)
+        self._feeds.revoked(partition)
         self._stale = {item: None for item in self._stale if item[0] != partition}
 
     def apply(self, batch: Batch) -> None:
@@ -196,6 +208,7 @@ class StockAgent:
         self._accepted = {}
         self._item_desk.begin()
         self._components.begin()
+        self._feeds.begin()
         self._holds.pass_time()
         self._lines.pass_time()
         self._turn_day()
@@ -204,6 +217,7 @@ class StockAgent:
                 self._apply(record)
             except EventRefused as refusal:
                 self._refusals.refuse(record, refusal)
+        self._feeds.advance()
         self._writing.sources.pop(OWN_SOURCE, None)  # Nobody can hear from us that a source is alive.
         self._sources.listen()
         self._mark_places(self._sources.places(self._sources.look(self._owned.__contains__)))
@@ -235,6 +249,8 @@ class StockAgent:
             self._monitor.oversold(writing.oversold_units)
         if writing.holds:
             self._monitor.holds(writing.holds)
+        if writing.feeds:
+            self._monitor.feeds(writing.feeds)
 
     # One record ------------------------------------------------------------------------------------------
 
@@ -249,6 +265,8 @@ class StockAgent:
         if topic == RESERVATIONS:
             self._apply_request(record)
             return
+        if topic == COUNTS and self._feeds.take_quickly(record):
+            return
         data, partition = record.value(), record.partition()
         event, envelope_end = codec.read_event(topic, data)
         assert data is not None, "read_event refuses null values"
@@ -256,28 +274,47 @@ class StockAgent:
         validation.check(event, self._writing.batch.now)
         if isinstance(event, StockCounted):
             self._counts.check(partition, event)
+            self._feeds.check(partition, event)
         stock = self._levels.get(partition, key)
         if stock is None:
             if self._refusals.forward(record, key):
                 return
             stock = self._new_stock(event)
         is_bundle = self._items.bundles and self._bundles.concerns(partition, key, event)
-        parts = self._bundles.parts(key, event) if is_bundle else ()
+        parts = self._bundles.parts(key, event) if is_bundle else None
         verdict = self._verdict(record, event.source_id, event.event_id, data)
         envelope = data[HEADER_BYTES:envelope_end]
-        if is_bundle:
-            if verdict is Verdict.DUPLICATE:
-                outcome = self._bundles.repeat(partition, key, stock, event, envelope)
-            else:
-                outcome = self._bundles.apply(partition, key, stock, event, envelope, parts)
-        elif isinstance(event, StockCounted):
-            count = self._counts.repeat if verdict is Verdict.DUPLICATE else self._counts.apply
-            outcome = count(partition, key, stock, event, envelope)
+        is_new = verdict is not Verdict.DUPLICATE
+        if isinstance(event, StockCounted) and event.feed_kind == FULL:
+            # The ledger has what a feed changes, and nothing of rows that are only there.
+            outcome = self._feeds.take(partition, event, data) if is_new else fold.DUPLICATE
         else:
-            move = self._movements.repeat if verdict is Verdict.DUPLICATE else self._movements.apply
-            outcome = move(partition, key, stock, event, envelope, record)
+            outcome = self._act(partition, key, stock, event, envelope, record, parts, is_new=is_new)
         self._writing.outcomes[topic, outcome] += 1
         self._writing.heard(event.source_id, event.occurred_at)
+
+    def _act(
+        self,
+        partition: int,
+        key: bytes,
+        stock: Stock,
+        event: StockEvent | StockCounted,
+        envelope: bytes,
+        record: Record,
+        parts: Sequence[StockEvent] | None,
+        *,
+        is_new: bool,
+    ) -> str:
+        """Have the right desk do what an event says; parts are of a bundle, None for anything else."""
+        if parts is not None:
+            if is_new:
+                return self._bundles.apply(partition, key, stock, event, envelope, parts)
+            return self._bundles.repeat(partition, key, stock, event, envelope)
+        if isinstance(event, StockCounted):
+            count = self._counts.apply if is_new else self._counts.repeat
+            return count(partition, key, stock, event, envelope)
+        move = self._movements.apply if is_new else self._movements.repeat
+        return move(partition, key, stock, event, envelope, record)
 
     def _checked_key(self, record: Record, sku: str) -> bytes:
         """Return the record's key, which must be its SKU (design D4)."""

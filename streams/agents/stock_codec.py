@@ -63,7 +63,7 @@ decode_item: Callable[[bytes], Item] = record_readers(
 )
 _write_item = writer_of("Item")
 _EVENT_WRITERS: dict[type[StockEvent], Writer] = {event: writer_of(event.__name__) for event in STOCK_EVENTS}
-_LEVEL = header(schema_id("StockLevel"))
+LEVEL_HEADER = header(schema_id("StockLevel"))
 decode_level: Callable[[bytes], Stock] = record_readers(
     "StockLevel",
     Stock,
@@ -233,7 +233,7 @@ def tells_all(channel_ids: Sequence[str]) -> Callable[[bytes], bool]:
     # with a future, or of an older version, does not look like that: it is re-evaluated, which changes nothing.
     end = re.escape(varint(len(names))) + entries + b"\\x00" + 2 * _ANY_VARINT + rb"\x00\x00\x00\Z"
     found = re.compile(end, re.DOTALL).search
-    return lambda data: data.startswith(_LEVEL) and found(data) is not None
+    return lambda data: data.startswith(LEVEL_HEADER) and found(data) is not None
 
 
 _ANY_VARINT = rb"[\x80-\xff]*[\x00-\x7f]"

@@ -25,8 +25,8 @@ class Writing:
     The batch in hand, the table of stock, and what is counted until the batch has committed.
 
     outcomes counts by (topic, outcome), refusals by (topic, kind, reason), alerts by kind, holds by what became of
-    them; sources has the latest occurred_at by source_id, UTC milliseconds; discrepancies has units "found" and "lost"
-    by (location_id, which).
+    them, feeds by what was decided; sources has the latest occurred_at by source_id, UTC milliseconds; discrepancies
+    has units "found" and "lost" by (location_id, which).
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -47,6 +47,7 @@ class Writing:
         self.alerts: Counter[str] = Counter()
         self.oversold_units = 0
         self.holds: Counter[str] = Counter()
+        self.feeds: Counter[str] = Counter()
         self.discrepancies: Counter[tuple[str, str]] = Counter()
         self._noted_since = 0 if batch is None else batch.now - self._noted_milliseconds
 

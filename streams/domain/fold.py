@@ -112,6 +112,7 @@ def apply(
     terms: Terms = PLAIN_TERMS,
     *,
     net_of_orders: bool = False,
+    fed_at: int = 0,
 ) -> Outcome:
     """
     Fold one event into a SKU's stock.
@@ -119,8 +120,11 @@ def apply(
     Pure: the same arguments give the same outcome. line is the open line that the event belongs to, empty when it
     is new, and None for an event without one. terms are those on which orders are promised. net_of_orders says
     that the location's last count had subtracted open orders; it matters to orders that happened before it only.
+    fed_at is as_of of the feed that all SKUs of the location are based on, unless they were counted later.
     """
     before = stock.level(event.location_id)
+    if fed_at > before[7]:
+        before = before._replace(counted_at=fed_at)
     on_hand, unsellable = _GOODS[type(event)](event)
     outcome = APPLIED
     if event.occurred_at <= before[7]:

@@ -6,7 +6,7 @@ keep its identities (seen.py), which commit with it, and in memory all notes of 
 begins with its time; the rest is the agent's own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from streams.engine.codec import read_varint, varint
 
@@ -57,6 +57,10 @@ class RecentNotes:
     def of(self, partition: int, key: bytes) -> bytes:
         """Return the notes of a key, one behind the other, what this batch added included."""
         return bytes(self._stored[partition].get(key, b"")) + self._fresh[partition].get(key, b"")
+
+    def committed(self, partition: int) -> Mapping[bytes, bytearray]:
+        """Return the committed notes of a partition by key; it changes with every commit."""
+        return self._stored[partition]
 
     def packed(self, partition: int) -> list[bytes]:
         """Return what the batch added, in parts that fit into a record each."""

@@ -5,7 +5,7 @@ Values stay encoded until first touched. What a batch changes lies in a write se
 and produced once per key, and merged only after the transaction has committed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
@@ -108,6 +108,18 @@ class Table(Generic[Value]):
     def keys(self, partition: int) -> list[bytes]:
         """Return the committed keys of a partition."""
         return list(self._encoded[partition])
+
+    def committed_values(self, partition: int) -> Mapping[bytes, bytes]:
+        """Return the committed values of a partition by key, still encoded; it changes with every commit."""
+        return self._encoded[partition]
+
+    def written_keys(self, partition: int) -> Iterable[bytes]:
+        """Return the keys of a partition in the write set."""
+        return self._written[partition]
+
+    def has_group(self, partition: int, group: bytes) -> bool:
+        """Return True when a group has values, before this batch or in it."""
+        return group in self._groups[partition] or group in self._groups_written[partition]
 
     def encoded(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield committed keys and values of a partition, the values still encoded."""

@@ -58,6 +58,7 @@ class Monitor:
         self.oversold_units = 0
         self.discrepancies: Counter[tuple[str, str]] = Counter()
         self.held: Counter[str] = Counter()
+        self.decided: Counter[str] = Counter()
         self.latest: dict[str, int] = {}
 
     def events(self, outcomes: Mapping[tuple[str, str], int]) -> None:
@@ -81,6 +82,9 @@ class Monitor:
     def holds(self, counts: Mapping[str, int]) -> None:
         self.held.update(counts)
 
+    def feeds(self, decisions: Mapping[str, int]) -> None:
+        self.decided.update(decisions)
+
     def sources(self, latest: Mapping[str, int]) -> None:
         self.latest.update(latest)
 
@@ -103,33 +107,38 @@ class Producer:
 
 
 class Stockroom:
-    """One worker with all partitions; `all` is everything that it has committed."""
+    """One worker with all partitions, or some; `all` is everything that it has committed, and what was before."""
 
-    def __init__(self, earlier: Sequence[Emitted] = (), **settings: Any) -> None:
+    def __init__(
+        self, earlier: Sequence[Emitted] = (), *, owned: Sequence[int] = range(PARTITIONS), **settings: Any
+    ) -> None:
         self.settings = Settings(**{"partitions": PARTITIONS, "channels": ("pos", "web"), **settings})
         self.monitor = Monitor()
         self.agent = StockAgent(self.settings, self.monitor)
         self.seen = SeenEvents(topology.SEEN_EVENTS.name, SEEN_CODEC, 7 * 24, self.agent.recent)
         self.all: list[Emitted] = list(earlier)
+        self.owned = tuple(owned)
         self._offset = 0
-        for partition in range(PARTITIONS):
+        for partition in self.owned:
             self.seen.open(partition)
             for table in self.agent.tables:
                 table.open(partition)
         self._restore(earlier)
-        for partition in range(PARTITIONS):
+        for partition in self.owned:
             self.agent.assigned(partition)
 
     def _restore(self, earlier: Sequence[Emitted]) -> None:
         tables = {table.topic: table for table in self.agent.tables}
         for record in earlier:
-            if record.topic in tables:
+            if record.topic in self.agent.global_topics:
+                self.agent.take_global(as_record(record))
+            elif record.partition not in self.owned:
+                continue
+            elif record.topic in tables:
                 tables[record.topic].restore(record.partition, record.key or b"", record.value)
             elif record.topic == self.seen.topic:
                 assert record.value is not None
                 self.seen.restore(record.partition, record.value, NOW)
-            elif record.topic in self.agent.global_topics:
-                self.agent.take_global(as_record(record))
 
     def record(
         self,
@@ -190,7 +199,10 @@ class Stockroom:
 
 
 class Harvest(list[Emitted]):
-    """What one batch produced."""
+    """What one batch produced, or several."""
+
+    def __add__(self, more: list[Emitted]) -> Harvest:  # type: ignore[override] # It stays a harvest.
+        return Harvest([*self, *more])
 
     def of(self, topic: str) -> list[Emitted]:
         """The records on one topic."""

@@ -98,15 +98,6 @@ def test_count_makes_a_sku_known_to_a_strict_catalogue() -> None:
     assert at(room)["on_hand"] == 4
 
 
-def test_full_feed_is_a_dead_letter_until_it_is_taken() -> None:
-    """It must not end the worker, nor be remembered as seen."""
-    room = Stockroom()
-    row = make(StockCounted, feed_id="f", feed_kind="FULL", sequence=1, total=1)
-    (letter,) = room.take(row)
-    assert letter.topic == "stock-counts-dlq"
-    assert letter.header("__streams.errors.exception") == "INVALID_COUNT"
-
-
 def test_count_older_than_the_horizon_is_a_dead_letter() -> None:
     """What happened since is not remembered; one that was taken before is a duplicate all the same."""
     room, day = Stockroom(), 24 * 60 * MINUTE_MS

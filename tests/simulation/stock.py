@@ -52,6 +52,9 @@ class SilentStockMonitor(SilentMonitor):
     def holds(self, counts: Mapping[str, int]) -> None:
         """Ignore it."""
 
+    def feeds(self, decisions: Mapping[str, int]) -> None:
+        """Ignore it."""
+
     def sources(self, latest: Mapping[str, int]) -> None:
         """Ignore it."""
 

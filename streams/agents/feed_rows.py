@@ -1,0 +1,281 @@
+"""
+Rows of full feeds, from their arrival until the feed is applied or dropped.
+
+A feed may have a million rows, so a row costs little: it is read by the form that all rows of its feed share, kept
+as it came, and many go into one record of the table. Nothing is decoded again unless its SKU changes.
+"""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from streams import topology
+from streams.agents import feed_codec
+from streams.agents import stock_codec as codec
+from streams.agents.feed_codec import FeedRows
+from streams.domain.events import StockCounted
+from streams.domain.feeds import FeedId, FeedProgress
+from streams.engine.codec import read_varint, varint
+from streams.engine.table import Table
+from streams.engine.wire import HEADER_BYTES
+
+COUNTS = topology.STOCK_COUNTS.name
+RECORD_BYTES = 400_000  # Of rows in one record of the table; a topic takes a megabyte.
+_VARINT = rb"[\x80-\xff]{0,3}[\x00-\x7f]"  # Up to 28 bits; larger figures are read the plain way.
+_LONG_TEXT = 0x80  # A length that needs a second byte, or that is negative with bit 0.
+
+Row = tuple[bytes, bytes]
+"""The quantity as Avro has it, and the whole StockCounted as it came."""
+
+
+class RowRead(NamedTuple):
+    """What is read of a row: event_id, SKU, the quantity as Avro has it, its number."""
+
+    event_id: bytes
+    key: bytes
+    quantity: bytes
+    number: int
+
+
+class RowForm:
+    """
+    What all rows of a feed have in common, byte for byte: one regular expression instead of thirteen fields.
+
+    It reads rows like the one that it was made of (1.4 µs against 5 µs with validation) and returns None for all
+    that look different in any way, which are then read as other events are.
+    """
+
+    def __init__(self, event: StockCounted, value: bytes) -> None:
+        self.feed = FeedId.of(event)
+        self.source = event.source_id.encode()
+        self.as_of = event.as_of
+        self.occurred_at = event.occurred_at
+        self._total = event.total or 0
+        self._header = value[:HEADER_BYTES]
+        self._source = codec.encoded_text(event.source_id)
+        source_at = HEADER_BYTES + len(codec.encoded_text(event.event_id))
+        sku_end = source_at + len(self._source) + len(codec.encoded_text(event.sku))
+        channel = b"\x00" if event.channel_id is None else b"\x02" + codec.encoded_text(event.channel_id)
+        before = codec.encoded_text(event.location_id) + channel
+        times_at = sku_end + len(before) + len(varint(event.quantity))
+        end = b"\x02" + varint(self._total)
+        numbered = b"\x02" + varint(event.sequence or 0) + end
+        between = value[times_at : len(value) - len(numbered)] + b"\x02"
+        pattern = b"%b(%b)%b(%b)%b" % (
+            re.escape(before),
+            _VARINT,
+            re.escape(between),
+            _VARINT,
+            re.escape(end),
+        )
+        self._rest = re.compile(pattern, re.DOTALL).fullmatch
+
+    @classmethod
+    def of(cls, event: StockCounted, value: bytes) -> "RowForm | None":
+        """Return the form of a row; None for one that is not written as everybody writes."""
+        form, (plain, _) = cls(event, value), read_row(value)
+        return form if form.read(value) == plain else None
+
+    def read(self, value: bytes) -> RowRead | None:
+        """Return what a row of this form says, None for anything else."""
+        try:
+            length, start = value[HEADER_BYTES], HEADER_BYTES + 1
+            source_at = start + (length >> 1)
+            key_at = source_at + len(self._source) + 1
+            size = value[key_at - 1]
+        except IndexError:
+            return None
+        rest_at = key_at + (size >> 1)
+        if (length | size) & (_LONG_TEXT | 1) or not (length and size and value.startswith(self._header)):
+            return None
+        found = self._rest(value, rest_at) if value.startswith(self._source, source_at) else None
+        event_id, key = value[start:source_at], value[key_at:rest_at]
+        if found is None or not (event_id.isascii() and key.isascii()):
+            return None
+        quantity, number = found[1], _unsigned(found[2])
+        if quantity[0] & 1 or number & 1 or not 0 < number <= self._total << 1:
+            return None
+        return RowRead(event_id, key, quantity, number >> 1)
+
+
+def _unsigned(encoded: bytes) -> int:
+    """Return a varint of at most four bytes, its sign still in bit 0."""
+    value = 0
+    for shift, byte in zip((0, 7, 14, 21), encoded, strict=False):
+        value |= (byte & 0x7F) << shift
+    return value
+
+
+def read_row(value: bytes) -> tuple[RowRead, StockCounted]:
+    """Return what any row says, read as other events are."""
+    event, _ = codec.read_event(COUNTS, value)
+    assert isinstance(event, StockCounted), "rows were read before they were kept"
+    assert event.sequence is not None, "validation comes first"
+    key, quantity = event.sku.encode(), varint(event.quantity)
+    return RowRead(event.event_id.encode(), key, quantity, event.sequence), event
+
+
+class Numbers:
+    """Which numbers have arrived: a bit each."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def __contains__(self, number: int) -> bool:
+        return number >> 3 < len(self._bits) and bool(self._bits[number >> 3] >> (number & 7) & 1)
+
+    def add(self, number: int) -> None:
+        """Take a number, 0 or more."""
+        if number >> 3 >= len(self._bits):
+            self._bits.extend(bytes((number >> 3) + 1 + len(self._bits) // 4 - len(self._bits)))
+        self._bits[number >> 3] |= 1 << (number & 7)
+
+
+class StagedRows:
+    """
+    A feed's rows in one partition: those that have committed, and those of the batch in hand.
+
+    rows has the row of each SKU; of several, the one with the greatest number. records is how many records of the
+    table hold them.
+    """
+
+    def __init__(self, feed: FeedId) -> None:
+        self.feed = feed
+        self.rows: dict[bytes, Row] = {}
+        self.records = 0
+        self.is_open = True
+        self.fresh: list[tuple[RowRead, bytes]] = []
+        self.fresh_numbers: set[int] = set()
+        self.progress: FeedProgress | None = None
+        """What the partition says of the feed with the batch's rows, but for their numbers; None without any."""
+        self._numbers = Numbers()
+
+    def has(self, number: int) -> bool:
+        """Return True when a row with that number is there."""
+        return number in self.fresh_numbers or number in self._numbers
+
+    def add(self, read: RowRead, value: bytes) -> None:
+        """Take a row with the batch."""
+        self.fresh_numbers.add(read.number)
+        self.fresh.append((read, value))
+
+    def keep(self, read: RowRead, value: bytes) -> None:
+        """Take a row that has committed."""
+        self._numbers.add(read.number)
+        known = self.rows.get(read.key)
+        if known is None or read_row(known[1])[0].number < read.number:
+            self.rows[read.key] = read.quantity, value
+
+    def begin(self) -> None:
+        """Forget what a batch brought that did not commit."""
+        self.fresh, self.fresh_numbers, self.progress = [], set(), None
+
+    def commit(self, records: int) -> None:
+        """Keep what the batch brought, in so many records."""
+        for read, value in self.fresh:
+            self.keep(read, value)
+        self.records += records
+        self.begin()
+
+
+class RowStore:
+    """All rows that wait in this worker's partitions, and the table that keeps them."""
+
+    def __init__(self) -> None:
+        self.table: Table[FeedRows] = Table(
+            topology.FEED_ROWS.name, feed_codec.encode_rows, feed_codec.decode_rows
+        )
+        self._staged: dict[tuple[int, FeedId], StagedRows] = {}
+        self._fresh: dict[tuple[int, FeedId], StagedRows] = {}
+
+    def assigned(self, partition: int) -> None:
+        """Read the rows of a restored partition again."""
+        self.revoked(partition)
+        forms: dict[FeedId, RowForm | None] = {}
+        for _, encoded in self.table.encoded(partition):
+            kept = feed_codec.decode_rows(encoded)
+            staged = self._staged.setdefault((partition, kept.feed), StagedRows(kept.feed))
+            staged.records += 1
+            for value in kept.rows:
+                form = forms.get(kept.feed)
+                read = form.read(value) if form else None
+                if read is None:
+                    read, event = read_row(value)
+                    forms[kept.feed] = RowForm.of(event, value)
+                staged.keep(read, value)
+
+    def revoked(self, partition: int) -> None:
+        """Forget a partition."""
+        for held in (self._staged, self._fresh):
+            for place in [place for place in held if place[0] == partition]:
+                del held[place]
+
+    def begin(self) -> None:
+        """Forget what a batch brought that did not commit."""
+        for place, staged in self._fresh.items():
+            staged.begin()
+            if not staged.records:
+                self._staged.pop(place, None)
+        self._fresh.clear()
+
+    def get(self, partition: int, feed: FeedId) -> StagedRows | None:
+        """Return a feed's rows in a partition; None when there are none."""
+        return self._staged.get((partition, feed))
+
+    def all(self) -> dict[tuple[int, FeedId], StagedRows]:
+        """Return all rows by partition and feed."""
+        return self._staged
+
+    def add(self, partition: int, progress: FeedProgress, read: RowRead, value: bytes) -> StagedRows:
+        """Take a row with the batch; progress is what its partition has said of the feed, or would without rows."""
+        place = partition, progress.feed
+        staged = self._staged.setdefault(place, StagedRows(progress.feed))
+        if staged.progress is None:
+            staged.progress = progress
+            self._fresh[place] = staged
+        staged.add(read, value)
+        return staged
+
+    def write(self, say: Callable[[FeedProgress], None]) -> Callable[[], None] | None:
+        """Put the batch's rows into the table and say how far feeds are; return what to do after its commit."""
+        if not self._fresh:
+            return None
+        written = [(staged, self._write(partition, staged)) for (partition, _), staged in self._fresh.items()]
+        for staged in self._fresh.values():
+            assert staged.progress is not None, "it came with the first row"
+            say(staged.progress.with_rows(staged.fresh_numbers))
+        return lambda: self._committed(written)
+
+    def _committed(self, written: list[tuple[StagedRows, int]]) -> None:
+        for staged, records in written:
+            staged.commit(records)
+        self._fresh.clear()
+
+    def _write(self, partition: int, staged: StagedRows) -> int:
+        parts: list[list[bytes]] = [[]]
+        size = 0
+        for _, value in staged.fresh:
+            if size + len(value) > RECORD_BYTES and parts[-1]:
+                parts.append([])
+                size = 0
+            parts[-1].append(value)
+            size += len(value)
+        for number, part in enumerate(parts, start=staged.records):
+            key = feed_codec.rows_key(staged.feed, number)
+            self.table.put(partition, key, FeedRows(*staged.feed, tuple(part)))
+        return len(parts)
+
+    def drop(self, partition: int, feed: FeedId) -> Callable[[], None]:
+        """Delete a feed's rows with the batch; return what to do after its commit."""
+        staged = self._staged.get((partition, feed))
+        for number in range(staged.records if staged else 0):
+            self.table.put(partition, feed_codec.rows_key(feed, number), None)
+        return lambda: self._dropped(partition, feed)
+
+    def _dropped(self, partition: int, feed: FeedId) -> None:
+        self._staged.pop((partition, feed), None)
+
+
+def quantity_of(row: Row | None) -> int:
+    """Return the units that a feed says of a SKU: none of what it does not name."""
+    return 0 if row is None else read_varint(row[0], 0)[0]
