@@ -27,6 +27,7 @@ EVENTS = {event.__name__: event for event in (*STOCK_EVENTS, StockCounted)}
 
 NOT_STOCK = "says nothing of stock"
 BELOW_ZERO = "a figure below zero counts nothing that is there"
+ECHO = "Onhand writes this figure at the channel: what it says of it is our own word"
 
 Event = tuple[str, dict[str, Any]]
 """Name of a record, and its value exactly as schemas/ has it."""
@@ -69,6 +70,9 @@ class Account:
     returned_as is the disposition of returned goods where the channel does not say it. orders_of is the account whose
     orders this one fulfils, such as the shop's for its warehouse; itself unless said. time_zone is that of times that
     name none, at channels whose times do not. accepts_test_data lets through what its sender marked as a test.
+
+    delivers says that Onhand tells this account what it may sell, and delivers_to at which of the channel's locations;
+    None if it has none.
     """
 
     account_id: str
@@ -83,6 +87,17 @@ class Account:
     orders_of: str | None = None
     time_zone: tzinfo = UTC
     accepts_test_data: bool = False
+    delivers: bool = False
+    delivers_to: str | None = None
+
+    def is_echo(self, location: str | None = None) -> bool:
+        """
+        Tell whether a figure that the channel tells of is one that Onhand writes there.
+
+        What a channel says of such a figure is our own word come back, or a sale that its order tells of as well: it
+        must not move stock (semantics 12). location is the channel's own id, None where it has no locations.
+        """
+        return self.delivers and (self.delivers_to is None or location in {None, self.delivers_to})
 
     def order_id(self, identifier: str) -> str:
         """Return the order_id of a channel's order: two shops may number theirs alike."""

@@ -8,24 +8,24 @@ in the egress.
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
+from pydantic import Field, model_validator
+
+from connectors.accounts.delivery import Delivery, FileDelivery, PlacedDelivery, WebhookDelivery
+from connectors.accounts.fields import (
+    AccountId,
+    ChannelId,
+    Disposition,
+    HttpUrl,
+    Name,
+    PackSize,
+    Sku,
+    Table,
+    Zone,
 )
-
-import schemas
 from connectors.accounts.secrets import Secret, SecretReference
 from connectors.translation import Account
-from streams.domain.sku import InvalidSku, normalise_sku
 from streams.topology import MAXIMUM_ORIGINAL_BYTES
 
 Direction = Literal["in", "out"]
@@ -38,65 +38,6 @@ BODY_BYTES_MAX = MAXIMUM_ORIGINAL_BYTES - HEADERS_BYTES  # A refused body is kep
 BODY_BYTES = 1_048_576  # Shopify's largest webhooks are some hundred kB, those of others far less.
 REQUESTS_PER_SECOND = 100.0  # Beyond the flash sale of a large shop; more is a loop somewhere.
 BURST_REQUESTS = 500  # What channels send at once when they come back from an outage of their own.
-PACK_SIZE_MAX = 1_000_000  # No pallet holds more units; a larger figure is a mistake.
-
-DISPOSITIONS: tuple[str, ...] = tuple(
-    next(
-        one["type"]["symbols"]
-        for one in schemas.load("ReturnReceived")["fields"]
-        if one["name"] == "disposition"
-    )
-)
-
-
-def _zone(value: Any) -> Any:
-    """Return the time zone of that IANA name. Raises ValueError."""
-    try:
-        return ZoneInfo(value) if isinstance(value, str) else value
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"there is no time zone {value!r}; write one such as Europe/Berlin") from None
-
-
-def _http_url(value: str) -> str:
-    """Return an address without its last slash. Raises ValueError."""
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
-        raise ValueError("no address: write https://HOST, with a path or not, and without any password")
-    return value.rstrip("/")
-
-
-def _sku(value: str) -> str:
-    """Return a SKU as every topic has it. Raises ValueError."""
-    try:
-        return normalise_sku(value)
-    except InvalidSku as error:
-        raise ValueError(f"no SKU: {error}") from None
-
-
-def _disposition(value: str) -> str:
-    if value not in DISPOSITIONS:
-        raise ValueError(f"none of {', '.join(DISPOSITIONS)}")
-    return value
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=128)]
-"""An id of ours or of a channel: printable ASCII, no blanks."""
-AccountId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-"""Part of an address and of keys, so lower-case letters, digits and dashes."""
-ChannelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Sku = Annotated[str, AfterValidator(_sku)]
-HttpUrl = Annotated[str, AfterValidator(_http_url), WithJsonSchema({"type": "string", "format": "uri"})]
-Zone = Annotated[ZoneInfo, BeforeValidator(_zone), WithJsonSchema({"type": "string"})]
-PackSize = Annotated[int, Field(ge=1, le=PACK_SIZE_MAX)]
-Disposition = Annotated[
-    str, AfterValidator(_disposition), WithJsonSchema({"type": "string", "enum": list(DISPOSITIONS)})
-]
-
-
-class Table(BaseModel):
-    """One table of the file: unknown keys are mistakes, and nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class Limits(Table):
@@ -114,6 +55,9 @@ class Entry(Table):
 
     may: ClassVar[frozenset[str]] = frozenset({IN, OUT})
     """The directions that there is a connector for."""
+
+    out_needs: ClassVar[tuple[str, ...]] = ()
+    """The tables without which nothing can go out."""
 
     kind: str
     directions: tuple[Direction, ...] = Field(
@@ -140,6 +84,7 @@ class Entry(Table):
     time_zone: Zone = Field(ZoneInfo("UTC"), description="Of times that name none: an IANA name.")
     accepts_test_data: bool = Field(default=False, description="Take what its sender marked as a test.")
     limits: Limits = Limits()
+    delivery: Delivery | None = Field(None, description="How it is told what it may sell.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -154,6 +99,11 @@ class Entry(Table):
             )
         if OUT in self.directions and self.channel_id is None:
             raise ValueError("direction 'out' needs channel_id: whose availability is it told?")
+        for table in self.out_needs if OUT in self.directions else ():
+            if getattr(self, table) is None:
+                raise ValueError(
+                    f"direction 'out' needs [{table}]: connectors/accounts/README.md has its keys"
+                )
         return self
 
     def account(self, account_id: str) -> Account:
@@ -171,6 +121,8 @@ class Entry(Table):
             self.orders_of,
             self.time_zone,
             self.accepts_test_data,
+            OUT in self.directions,
+            self.delivery.written_location if self.delivery is not None else None,
         )
 
     def references(self) -> Iterator[tuple[str, SecretReference]]:
@@ -201,8 +153,10 @@ class ShopifyApi(Table):
 class ShopifyAccount(Entry):
     """A Shopify shop; secrets are the client secret of the app that owns the webhooks."""
 
+    out_needs = ("api", "delivery")
     kind: Literal["shopify"]
     api: ShopifyApi | None = None
+    delivery: PlacedDelivery | None = None
 
 
 class WooCommerceApi(Table):
@@ -216,6 +170,7 @@ class WooCommerceApi(Table):
 class WooCommerceAccount(Entry):
     """A WooCommerce shop; secrets are those of its webhooks."""
 
+    out_needs = ("api",)
     kind: Literal["woocommerce"]
     api: WooCommerceApi | None = None
 
@@ -231,7 +186,9 @@ class SquareApi(Table):
 class SquareAccount(Entry):
     """A Square seller; secrets are the signature keys of its webhook subscriptions."""
 
+    out_needs = ("api", "delivery")
     kind: Literal["square"]
+    delivery: PlacedDelivery | None = None
     notification_url: str | None = Field(
         None, description="The subscription's URL, letter by letter: Square signs it with the body."
     )
@@ -249,6 +206,7 @@ class SquareAccount(Entry):
 class AmazonAccount(Entry):
     """A seller or vendor at Amazon; secrets are what the EventBridge connection sends as Bearer."""
 
+    may = frozenset({IN})
     kind: Literal["amazon"]
 
 
@@ -262,19 +220,33 @@ class EpcisAccount(Entry):
 class X12Account(Entry):
     """A partner that sends X12; secrets are bearer tokens of its gateway."""
 
+    may = frozenset({IN})
     kind: Literal["x12"]
 
 
 class EdifactAccount(Entry):
     """A partner that sends EDIFACT; secrets are bearer tokens of its gateway."""
 
+    may = frozenset({IN})
     kind: Literal["edifact"]
 
 
 class StandardWebhooksAccount(Entry):
     """Any system that signs by Standard Webhooks; secrets are base64, with whsec_ before them or not."""
 
+    out_needs = ("delivery",)
     kind: Literal["standard_webhooks"]
+    delivery: WebhookDelivery | None = None
+
+
+class CsvAccount(Entry):
+    """A partner that fetches CSV files from a directory."""
+
+    may = frozenset({OUT})
+    out_needs = ("delivery",)
+    kind: Literal["csv"]
+    directions: tuple[Direction, ...] = (OUT,)
+    delivery: FileDelivery | None = None
 
 
 AnyAccount = Annotated[
@@ -285,7 +257,8 @@ AnyAccount = Annotated[
     | EpcisAccount
     | X12Account
     | EdifactAccount
-    | StandardWebhooksAccount,
+    | StandardWebhooksAccount
+    | CsvAccount,
     Field(discriminator="kind"),
 ]
 
@@ -298,6 +271,7 @@ KINDS = (
     "x12",
     "edifact",
     "standard_webhooks",
+    "csv",
 )
 """Kinds of channel that an account can be of."""
 

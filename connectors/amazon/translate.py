@@ -13,6 +13,7 @@ from connectors.body import Part, Untranslatable
 from connectors.orders import Item, Lines, Order
 from connectors.translation import (
     BELOW_ZERO,
+    ECHO,
     NOT_STOCK,
     Account,
     Event,
@@ -113,6 +114,8 @@ def _listing(account: Account, body: Part) -> Translation:
     """Return a listing's quantity as a count of what is not yet promised."""
     payload = body.part("payload")
     channel = payload.identifier("fulfillmentchannelcode")
+    if channel == OWN_STOCK and account.is_echo():
+        return Translation(ignored=(ECHO,))
     own = channel == OWN_STOCK and channel not in account.locations
     return _count(
         account,

@@ -44,6 +44,9 @@ class ItemApi(Protocol):
     async def read(self, identifiers: Sequence[str]) -> Mapping[str, int]:
         """Return what the channel shows of items now; unknown ones are left out."""
 
+    async def check(self) -> None:
+        """Ask for what every write needs, without writing. Raises ChannelUnavailable, in words for a person."""
+
     async def close(self) -> None:
         """Release connections."""
 
@@ -82,6 +85,10 @@ class MappedSink:
             for sku, items in targets.items()
         }
         return {sku: figures for sku, figures in found.items() if figures}
+
+    async def check(self) -> None:
+        """Ask the channel whether the account works. Raises ChannelUnavailable."""
+        await self._api.check()
 
     async def close(self) -> None:
         """Release connections."""

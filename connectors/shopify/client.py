@@ -11,6 +11,7 @@ from connectors.egress.mapped import Write, slices
 from connectors.protocols import BatchRefused, ChannelUnavailable, ItemResult, Verdict
 from connectors.shopify.budget import PointBudget, cost_of
 from connectors.shopify.outgoing import (
+    CHECK,
     FIND,
     ITEM,
     LEVELS,
@@ -79,6 +80,30 @@ class ShopifyApi:
 
     async def write(self, writes: Sequence[Write]) -> Sequence[ItemResult]:
         """Set what is available, each figure in place of the one that is there."""
+        return [result for some in slices(writes, ITEMS_PER_QUERY) for result in await self._write(some)]
+
+    async def read(self, identifiers: Sequence[str]) -> Mapping[str, int]:
+        """Return what is available of items at the location."""
+        found: dict[str, int] = {}
+        for some in slices(identifiers, ITEMS_PER_QUERY):
+            variables = {"ids": [ITEM + one for one in some], "location": LOCATION + self._location}
+            found |= levels_of(await self._ask("levels", LEVELS, variables))
+        self._known |= found
+        return found
+
+    async def check(self) -> None:
+        """Ask for the location. Raises ChannelUnavailable, also if there is none."""
+        data = await self._ask("check", CHECK, {"location": LOCATION + self._location})
+        if data.get("location") is None:
+            raise ChannelUnavailable(
+                f"the shop has no location {self._location}, or the token may not see it"
+            )
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self._http.close()
+
+    async def _write(self, writes: Sequence[Write]) -> Sequence[ItemResult]:
         results: dict[str, ItemResult] = {}
         left = list(writes)
         for _ in range(ROUNDS):
@@ -90,19 +115,6 @@ class ShopifyApi:
             left = [write for write in left if write.identifier not in results]
         busy = ItemResult(Verdict.FAILED, BUSY)
         return [results.get(write.identifier, busy) for write in writes]
-
-    async def read(self, identifiers: Sequence[str]) -> Mapping[str, int]:
-        """Return what is available of items at the location."""
-        found: dict[str, int] = {}
-        for some in slices(identifiers, ITEMS_PER_QUERY):
-            variables = {"ids": [ITEM + one for one in some], "location": LOCATION + self._location}
-            found |= levels_of(await self._ask("levels", LEVELS, variables))
-        self._known |= found
-        return found
-
-    async def close(self) -> None:
-        """Release connections."""
-        await self._http.close()
 
     async def _compare(self, writes: Sequence[Write]) -> dict[str, ItemResult]:
         """Learn the figures that are to be replaced; return a refusal for items that have none."""

@@ -35,6 +35,7 @@ FIND = """query Find($query: String!, $after: String) {
     pageInfo { hasNextPage endCursor }
   }
 }"""
+CHECK = "query Check($location: ID!) { location(id: $location) { name } }"
 
 STALE = "CHANGE_FROM_QUANTITY_STALE"
 NOT_YET = frozenset({"IDEMPOTENCY_CONCURRENT_REQUEST"})  # The first try under this key is still at work.

@@ -10,6 +10,7 @@ from connectors.body import Part
 from connectors.orders import Item, Lines, Order
 from connectors.translation import (
     BELOW_ZERO,
+    ECHO,
     NOT_STOCK,
     Account,
     Event,
@@ -233,6 +234,8 @@ def _level(account: Account, body: Part) -> Translation:
     """Return an inventory level as a count of what is not yet promised."""
     item, location = body.identifier("inventory_item_id"), body.identifier("location_id")
     as_of = body.milliseconds("updated_at")
+    if account.is_echo(location):
+        return Translation(ignored=(ECHO,))
     if not body.has("available"):
         return Translation(ignored=(NOT_TRACKED,))
     quantity = figure(body, "available")

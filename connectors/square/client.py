@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from connectors.egress.answers import object_of, require_success
 from connectors.egress.http import ANSWER_TIMEOUT_SECONDS, Http
 from connectors.egress.mapped import Write, slices
-from connectors.protocols import ItemResult
+from connectors.protocols import ChannelUnavailable, ItemResult
 from connectors.square.outgoing import (
     changes,
     counts_query,
@@ -84,6 +85,13 @@ class SquareApi:
                 if (cursor := cursor_of(body)) is None:
                     break
         return found
+
+    async def check(self) -> None:
+        """Ask for the location. Raises ChannelUnavailable, also if there is none."""
+        answer = await self._http.request("GET", f"{self._base_url}/locations/{self._location}")
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise ChannelUnavailable(f"the seller has no location {self._location}")
+        require_success(answer, time.time())
 
     async def close(self) -> None:
         """Release connections."""

@@ -8,6 +8,7 @@ from connectors.body import Part
 from connectors.orders import Item, Lines, Order
 from connectors.translation import (
     BELOW_ZERO,
+    ECHO,
     NOT_STOCK,
     Account,
     Event,
@@ -79,6 +80,9 @@ def _count(account: Account, found: Gathering, count: Part) -> Iterator[Event]:
     variation, location = count.identifier("catalog_object_id"), count.identifier("location_id")
     if count.text("state") != IN_STOCK:
         found.ignore(OTHER_STATE)
+        return
+    if account.is_echo(location):
+        found.ignore(ECHO)
         return
     quantity, as_of = figure(count, "quantity"), count.milliseconds("calculated_at")
     if quantity is None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from connectors.egress.answers import Answer, require_success
+from connectors.egress.answers import Answer, json_of, require_success
 from connectors.egress.http import ANSWER_TIMEOUT_SECONDS, Http
 from connectors.egress.mapped import Write, slices
 from connectors.protocols import ItemResult
@@ -72,6 +72,10 @@ class WooCommerceApi:
                 query: dict[str, str | int] = {"include": numbers, "per_page": ITEMS_PER_REQUEST}
                 found |= figures_of(await self._get(collection(parent), query), parent)
         return found
+
+    async def check(self) -> None:
+        """Ask for a product, which a key with read access may see. Raises ChannelUnavailable."""
+        json_of(await self._get("products", {"per_page": 1}))
 
     async def close(self) -> None:
         """Release connections."""

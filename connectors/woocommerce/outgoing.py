@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from connectors.egress.answers import Answer, object_of, objects, shortened, whole
+from connectors.egress.answers import Answer, json_of, object_of, objects, shortened, whole
 from connectors.egress.mapped import Write
 from connectors.protocols import ChannelUnavailable, ItemResult, Verdict
 
@@ -94,7 +94,7 @@ def figures_of(answer: Answer, parent: str | None) -> dict[str, int]:
 
 
 def _listed(answer: Answer) -> list[Mapping[str, Any]]:
-    return objects({"page": json.loads(answer.body)}, "page")
+    return objects({"page": json_of(answer)}, "page")
 
 
 def _result(product: Mapping[str, Any] | None, quantity: int) -> ItemResult:

@@ -8,6 +8,7 @@ from connectors.body import Part
 from connectors.orders import Item, Lines, Order
 from connectors.translation import (
     BELOW_ZERO,
+    ECHO,
     NOT_STOCK,
     Account,
     Fetch,
@@ -123,6 +124,8 @@ def _refund(_account: Account, body: Part) -> Translation:
 def _product(account: Account, body: Part) -> Translation:
     """Return a product's stock quantity as a count of what is not yet promised."""
     product_id = body.identifier("id")
+    if account.is_echo():
+        return Translation(ignored=(ECHO,))
     if body.value.get("manage_stock") is not True or not body.has("stock_quantity"):
         return Translation(ignored=(NOT_COUNTED,))
     as_of = body.milliseconds("date_modified_gmt", zone=UTC)

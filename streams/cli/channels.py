@@ -15,6 +15,7 @@ from connectors.accounts.check import PROBES, Finding, check_accounts
 from connectors.accounts.model import AccountsFile
 from connectors.accounts.reading import AccountsError, load_accounts
 from connectors.accounts.secrets import Vault
+from connectors.egress.probes import DELIVERY_PROBES
 from streams.cli.overrides import settings_from
 
 app = typer.Typer(no_args_is_help=True, help="Accounts at channels: check them, and describe their file.")
@@ -45,7 +46,8 @@ def check(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     vault = Vault(os.environ, accounts.parent)
-    findings = asyncio.run(check_accounts(file, settings_from().channels, vault, {} if offline else PROBES))
+    probes = {} if offline else {**PROBES, **DELIVERY_PROBES}
+    findings = asyncio.run(check_accounts(file, settings_from().channels, vault, probes))
     wrong = [finding for finding in findings if not finding.is_ok]
     if as_json:
         typer.echo(json.dumps([finding._asdict() for finding in findings], indent=2))

@@ -19,6 +19,7 @@ EXAMPLE = ROOT / "connectors/accounts/examples/accounts.toml"
 CHANNELS = ("marketplace", "pos", "web")
 SECRETS = {
     "SHOPIFY_SECRET": "a",
+    "SHOPIFY_TOKEN": "t",
     "WOOCOMMERCE_SECRET": "b",
     "SQUARE_SIGNATURE_KEY": "c",
     "SQUARE_TOKEN": "d",
@@ -121,7 +122,7 @@ def test_the_command_ends_with_1_when_something_is_wrong(folder: Path) -> None:
     path.write_text(EXAMPLE.read_text("utf-8"), "utf-8")
     good = onhand("check", "--accounts", str(path), "--offline", environment=SECRETS)
     assert (good.returncode, good.stderr) == (0, "")
-    assert good.stdout.endswith("7 accounts: all is well\n")
+    assert good.stdout.endswith("8 accounts: all is well\n")
     bad = onhand("check", "--accounts", str(path), "--offline", "--json", environment={})
     assert bad.returncode == 1
     assert {"account_id": "shop", "subject": "secrets[0] = env:SHOPIFY_SECRET"}.items() <= json.loads(

@@ -37,6 +37,8 @@ def test_the_example_becomes_what_translators_need() -> None:
         default_location_id="dc-leeds",
         skus={"2001": "MUG-BLUE"},
         time_zone=ZoneInfo("UTC"),
+        delivers=True,
+        delivers_to="41",
     )
     assert accounts["warehouse"].account("warehouse").orders_of == "shop"
     assert accounts["warehouse"].account("warehouse").source_id == "warehouse"

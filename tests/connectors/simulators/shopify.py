@@ -68,6 +68,9 @@ class ShopifySimulator(Simulator):
         query, variables = request.json["query"], request.json["variables"]
         if "inventorySetQuantities" in query:
             return self._once(variables)
+        if "location(id" in query and "nodes(" not in query:
+            known = variables["location"] == PLACE + LOCATION
+            return self._data({"location": {"name": "Leeds"} if known else None})
         return self._data(self._levels(variables) if "nodes(ids" in query else self._variants(variables))
 
     def _once(self, variables: dict[str, Any]) -> Reply:

@@ -62,6 +62,10 @@ class SquareSimulator(Simulator):
         """Answer a batch, a search or a question for counts."""
         if request.path.endswith("/batch-create"):
             return self._once(request)
+        if request.path.startswith("/v2/locations/"):
+            known = request.path.endswith(f"/{LOCATION}")
+            missing = self._errors(404, "INVALID_REQUEST_ERROR", "NOT_FOUND", "Location not found")
+            return Reply(200, {"location": {"id": LOCATION}}) if known else missing
         if request.path.endswith("/catalog/search"):
             return self._search(request.json)
         return self._counts(request.json)

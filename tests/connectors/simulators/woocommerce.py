@@ -56,6 +56,8 @@ class WooCommerceSimulator(Simulator):
         if "sku" in request.query:
             wanted = request.query["sku"].split(",")
             return Reply(200, [self._product(sku) for sku in self._skus if sku in wanted])
+        if "include" not in request.query:
+            return Reply(200, [self._product(sku) for sku in self._skus[: int(request.query["per_page"])]])
         numbers = {int(number) for number in request.query["include"].split(",")}
         below = "variations" in path
         shown = [

@@ -1,0 +1,191 @@
+"""`onhand deliver KIND --account ID`: the accounts file says where to, with what credentials and at what pace."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import os
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from connectors.accounts.check import Tried
+from connectors.accounts.reading import parse_accounts
+from connectors.accounts.secrets import Vault
+from connectors.egress.channels import outgoing_of
+from connectors.egress.probes import DELIVERY_PROBES
+from streams.app import ensure_topics
+from streams.settings import Settings
+from tests.connectors.serving import serving
+from tests.connectors.shop import Shop, until
+from tests.connectors.simulators import shopify, square, webhook_receiver, woocommerce
+from tests.connectors.simulators.server import Simulator
+from tests.processes import ONHAND, OnhandProcess
+
+RunOnhand = Callable[..., OnhandProcess]
+SKUS = ("a", "b")
+FILE = """
+[accounts.shop]
+kind = "shopify"
+directions = ["out"]
+channel_id = "{channel}"
+api = {{ base_url = "{shopify}", token = "file:shopify" }}
+delivery = {{ location = "77" }}
+
+[accounts.candles]
+kind = "woocommerce"
+directions = ["out"]
+channel_id = "{channel}"
+api = {{ base_url = "{woocommerce}", consumer_key = "file:woo-key", consumer_secret = "file:woo-secret" }}
+
+[accounts.till]
+kind = "square"
+directions = ["out"]
+channel_id = "{channel}"
+api = {{ base_url = "{square}", token = "file:square" }}
+delivery = {{ location = "LSIMULATED", rate = "50/s" }}
+
+[accounts.erp]
+kind = "standard_webhooks"
+directions = ["out"]
+channel_id = "{channel}"
+delivery = {{ url = "{webhook}", secrets = ["file:webhook"] }}
+
+[accounts.partner]
+kind = "csv"
+channel_id = "{channel}"
+delivery = {{ directory = "outbox" }}
+"""
+SECRETS = {
+    "shopify": shopify.TOKEN,
+    "woo-key": woocommerce.KEY,
+    "woo-secret": woocommerce.SECRET,
+    "square": square.TOKEN,
+    "webhook": webhook_receiver.SECRET,
+}
+SIMULATORS: dict[str, Callable[[], Simulator]] = {
+    "shopify": lambda: shopify.ShopifySimulator(dict.fromkeys(SKUS, 0)),
+    "woocommerce": lambda: woocommerce.WooCommerceSimulator(dict.fromkeys(SKUS, 0)),
+    "square": lambda: square.SquareSimulator(dict.fromkeys(SKUS, 0)),
+    "webhook": lambda: webhook_receiver.WebhookReceiver(dict.fromkeys(SKUS, 0)),
+}
+ACCOUNTS = {"shopify": "shop", "woocommerce": "candles", "square": "till", "webhook": "erp", "csv": "partner"}
+
+
+@pytest.fixture
+async def channels() -> AsyncIterator[dict[str, Simulator]]:
+    """A simulator of each vendor, served."""
+    async with AsyncExitStack() as stack:
+        yield {kind: await stack.enter_async_context(serving(make())) for kind, make in SIMULATORS.items()}
+
+
+def folder_of(folder: Path, channel_id: str, channels: dict[str, Simulator]) -> str:
+    """Write secrets and the accounts file to a folder, and return the file's text."""
+    text = FILE.format(channel=channel_id, **{kind: simulator.url for kind, simulator in channels.items()})
+    (folder / "accounts.toml").write_text(text, "utf-8")
+    for name, secret in SECRETS.items():
+        (folder / name).write_text(secret + "\n", "utf-8")
+    (folder / "outbox").mkdir()
+    return text
+
+
+@pytest.mark.kafka
+async def test_every_kind_delivers_to_its_channel(
+    cluster: Settings, run_onhand: RunOnhand, tmp_path: Path, channels: dict[str, Simulator]
+) -> None:
+    """Five processes of one channel, each with its account: all show the latest figures, and end cleanly."""
+    settings = cluster.model_copy(update={"channels": (f"shop-{uuid4().hex[:8]}",)})
+    await asyncio.to_thread(ensure_topics, settings)
+    shop = await asyncio.to_thread(Shop, settings)
+    folder_of(tmp_path, shop.channel_id, channels)
+    shop.emit([("a", 1), ("b", 1), ("a", 2)])
+    accounts = str(tmp_path / "accounts.toml")
+    processes = {
+        kind: run_onhand("deliver", settings, kind, "--account", account, "--accounts", accounts)
+        for kind, account in ACCOUNTS.items()
+    }
+    for kind, simulator in channels.items():
+        await until(
+            lambda simulator=simulator: simulator.figures == {"a": 20, "b": 10},  # type: ignore[misc]  # Bound now.
+            f"figures at {kind}\n{processes[kind].log}",
+        )
+    await until(lambda: any((tmp_path / "outbox").glob("*.csv")), f"a file\n{processes['csv'].log}")
+    codes = [await asyncio.to_thread(process.stop) for process in processes.values()]
+    assert codes == [0] * 5
+    (path,) = (tmp_path / "outbox").iterdir()
+    rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
+    assert sorted((row["sku"], row["available_to_sell"]) for row in rows) == [("a", "20"), ("b", "10")]
+    for kind, account in ACCOUNTS.items():
+        assert await asyncio.to_thread(shop.undelivered, f"onhand-deliver-{kind}-{account}") == 0
+
+
+async def test_probes_ask_without_writing(tmp_path: Path, channels: dict[str, Simulator]) -> None:
+    """`onhand channels check` finds that all is well, and no figure has changed."""
+    assert await problems(folder_of(tmp_path, "web", channels), tmp_path) == {}
+    assert all(simulator.taken == [] and simulator.received == [] for simulator in channels.values())
+
+
+async def test_probes_say_what_is_wrong(tmp_path: Path, channels: dict[str, Simulator]) -> None:
+    """A token that is not valid, a location that is not there, a directory that is not mounted."""
+    text = folder_of(tmp_path, "web", channels)
+    (tmp_path / "woo-secret").write_text("cs_wrong", "utf-8")
+    (tmp_path / "outbox").rmdir()
+    text = text.replace('location = "77"', 'location = "78"').replace("LSIMULATED", "LWRONG")
+    found = await problems(text, tmp_path)
+    assert found.keys() == {"shop", "candles", "till", "partner"}
+    assert "no location 78" in found["shop"]
+    assert "status 401" in found["candles"]
+    assert "no location LWRONG" in found["till"]
+    assert "no such directory" in found["partner"]
+
+
+async def problems(text: str, folder: Path) -> dict[str, str]:
+    """Return what the probes of a file's accounts say is wrong."""
+    found: dict[str, str] = {}
+    for account_id, entry in parse_accounts(text).accounts.items():
+        probe = DELIVERY_PROBES.get(entry.kind)
+        if probe is not None:
+            findings = await probe(Tried(account_id, entry, ("web",), Vault({}, folder)))
+            found.update((account_id, finding.problem) for finding in findings if not finding.is_ok)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("shopify", "--account", "till"), "has no account 'till' of kind shopify"),
+        (("csv", "--account", "partner", "--rate", "often"), "--rate: 'often' is no rate"),
+        (("square", "--account", "till"), "Account till: file:square can't be read"),
+        (("webhook", "--account", "erp"), "There is no channel 'elsewhere'"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    """Before anything is delivered, with what to do."""
+    channel_id = "elsewhere" if "erp" in arguments else "web"
+    urls = dict.fromkeys(("shopify", "woocommerce", "square", "webhook"), "https://channel.example")
+    (tmp_path / "accounts.toml").write_text(FILE.format(channel=channel_id, **urls), "utf-8")
+    command = [str(ONHAND), "deliver", *arguments, "--accounts", str(tmp_path / "accounts.toml")]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env={**os.environ, "COLUMNS": "200"}
+    )
+    assert ended.returncode != 0
+    assert said in ended.stderr
+
+
+def test_an_account_that_cannot_go_out_says_what_it_needs() -> None:
+    """By line, key and table."""
+    text = '[accounts.shop]\nkind = "shopify"\ndirections = ["out"]\nchannel_id = "web"\n'
+    with pytest.raises(Exception, match=r"needs \[api\]"):
+        parse_accounts(text)
+
+
+def test_the_batch_of_files_is_larger_than_that_of_requests(tmp_path: Path) -> None:
+    """A file has room for all that waits."""
+    urls = dict.fromkeys(("shopify", "woocommerce", "square", "webhook"), "https://channel.example")
+    file = parse_accounts(FILE.format(channel="web", **urls))
+    vault = Vault({}, tmp_path)
+    assert outgoing_of("partner", file.accounts["partner"], vault).batch_size == 10_000
