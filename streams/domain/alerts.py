@@ -113,16 +113,18 @@ def discrepancy(
 
 
 def affected_orders(lines: list[OpenLine], location_id: str, deficit: int) -> list[str]:
-    """Return the youngest open orders at a location (or under * all) that hold the deficit, youngest first."""
-    open_orders = [
-        line for line in lines if line.kind == ORDER and location_id in {line.location_id, ANY} and line.open
-    ]
+    """
+    Return the youngest open orders at a location (or under * all) that hold the deficit, youngest first.
+
+    Orders for a later day hold nothing of what is there now.
+    """
+    reserving = [line for line in lines if location_id in {line.location_id, ANY} and line.reserved]
     affected: list[str] = []
-    for line in sorted(open_orders, key=lambda line: (line.opened_at or 0, line.line_id), reverse=True):
+    for line in sorted(reserving, key=lambda line: (line.opened_at or 0, line.line_id), reverse=True):
         if deficit <= 0 or len(affected) == AFFECTED_ORDERS_NAMED:
             break
         affected.append(line.line_id)
-        deficit -= line.open
+        deficit -= line.reserved
     return affected
 
 

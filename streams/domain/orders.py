@@ -1,11 +1,11 @@
 """
 Orders: what of one is a promise, and whether it may be made (semantics 1 and 3).
 
-A promise is one OrderPlaced by order, SKU and location: whoever writes orders sums their lines first. A further
-OrderPlaced under the same order raises the line, and asks for what it adds.
+A promise is one OrderPlaced by order, SKU and location: whoever writes orders sums their lines first, as the order
+desk and the translators of documents do. A further OrderPlaced under the same order raises the line, and asks for
+what it adds.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from streams.domain.days import day_of
@@ -14,14 +14,6 @@ from streams.domain.promise import promised_from
 from streams.domain.stock import FutureSupply, Stock, with_future
 
 PROMISE_HORIZON_DAYS = 28  # Four weeks: about what a buyer knows of deliveries to come.
-
-
-class OrderLine(NamedTuple):
-    """What an order asks for of one SKU at one location, in whole units."""
-
-    sku: str
-    location_id: str
-    quantity: int
 
 
 class Terms(NamedTuple):
@@ -39,14 +31,6 @@ class Terms(NamedTuple):
 
 
 PLAIN_TERMS = Terms()
-
-
-def summed(lines: Iterable[OrderLine]) -> list[OrderLine]:
-    """Return the lines of one order with those of the same SKU and location as one, in order of first mention."""
-    units: dict[tuple[str, str], int] = {}
-    for sku, location_id, quantity in lines:
-        units[sku, location_id] = units.get((sku, location_id), 0) + quantity
-    return [OrderLine(sku, location_id, quantity) for (sku, location_id), quantity in units.items()]
 
 
 def is_covered(stock: Stock, line: OpenLine, counted: OpenLine, terms: Terms) -> bool:

@@ -195,10 +195,11 @@ def test_the_youngest_orders_are_affected_youngest_first() -> None:
 
 
 def test_orders_elsewhere_and_closed_ones_are_not_affected() -> None:
-    """Nor what is expected: only open orders at the location that is short."""
+    """Nor what is expected or wanted later: only orders that reserve something at the location that is short."""
     lines = [
         order("elsewhere", 5, location_id="warehouse"),
         order("shipped", 5)._replace(fulfilled=5),
+        order("for later", 5)._replace(deliver_at=NOW + 1),
         OpenLine("INBOUND", "delivery", "store", 5, opened_at=NOW),
     ]
     assert affected_orders(lines, "store", 10) == []
@@ -228,6 +229,15 @@ def test_shipping_beyond_the_order_is_told() -> None:
     assert over_shipment(waiting, after(waiting, placed), placed) == over_shipped(2)
     cancelled = after(ordered, make(OrderCancelled, quantity=5))
     assert over_shipment(cancelled, after(cancelled, shipped), shipped) == over_shipped(7)
+
+
+def test_cancelling_twice_is_no_over_shipment() -> None:
+    """Until something leaves that was not ordered any more."""
+    ordered = after(order("order-1", 5), make(OrderCancelled, quantity=4))
+    twice = after(ordered, make(OrderCancelled, quantity=4))
+    assert over_shipment(ordered, twice, make(OrderCancelled, quantity=4)) is None
+    shipped = make(OrderShipped, quantity=1)
+    assert over_shipment(twice, after(twice, shipped), shipped) == over_shipped(1)
 
 
 def test_shipping_what_was_ordered_is_not_told() -> None:

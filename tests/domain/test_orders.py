@@ -22,7 +22,7 @@ from streams.domain.events import (
     TransferShipped,
 )
 from streams.domain.fold import APPLIED, REJECTED
-from streams.domain.orders import OrderLine, Terms, summed
+from streams.domain.orders import Terms
 from streams.domain.stock import FutureSupply, Level, Stock
 from tests.domain.shop import DAY_MS, NOW, PLENTY, SKU, Shelf, full_stock, make, renamed
 
@@ -51,16 +51,6 @@ def inbound(number: int, quantity: int, days: int, **fields: Any) -> InboundAnno
     """A delivery of its own, and in how many days it is expected."""
     named = {"event_id": f"i-{number}", "inbound_id": f"inbound-{number}", **fields}
     return make(InboundAnnounced, quantity=quantity, eta=NOW + days * DAY_MS, **named)
-
-
-def test_lines_of_one_sku_at_one_location_are_one_promise() -> None:
-    """Two lines of 3 where 5 are left must be refused together, so they are asked for together."""
-    found = summed([OrderLine("A", "web", 3), OrderLine("B", "web", 1), OrderLine("A", "web", 3)])
-    assert found == [OrderLine("A", "web", 6), OrderLine("B", "web", 1)]
-    assert summed([OrderLine("A", "web", 3), OrderLine("A", "store", 3)]) == [
-        OrderLine("A", "web", 3),
-        OrderLine("A", "store", 3),
-    ]
 
 
 @pytest.mark.parametrize(
