@@ -19,10 +19,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import drain, latency, restore, seen_memory
+from bench import drain, hold_cost, holds, latency, restore, seen_memory
 
 RESULTS = Path(__file__).parent / "results" / "whole_agent.json"
 LATENCY_RATES = (500, 5_000)
+HOLDS_RATE = 500
 LATENCY_PARTITIONS = (4, 8)  # The default, and what the peers are measured with.
 
 Measurement = Callable[[], dict[str, float]]
@@ -33,6 +34,9 @@ MEASUREMENTS: dict[str, Measurement] = {
         for partitions in LATENCY_PARTITIONS
         for rate in LATENCY_RATES
     },
+    f"holds at {HOLDS_RATE}/s": partial(holds.steady, HOLDS_RATE),
+    "holds of a backlog": holds.backlog,
+    "cost of a further hold": hold_cost.run,
     "restore": restore.run,
     "identities": seen_memory.run,
 }
@@ -78,7 +82,7 @@ def _table(results: dict[str, dict[str, dict[str, float]]]) -> Table:
     for name, figures in results.items():
         for figure, spread in figures.items():
             table.add_row(
-                name, figure, *(f"{spread[part]:,.1f}" for part in ("median", "minimum", "maximum"))
+                name, figure, *(f"{spread[part]:,.2f}" for part in ("median", "minimum", "maximum"))
             )
         table.add_section()
     return table
