@@ -21,7 +21,7 @@ from streams.agents.writing import Writing
 from streams.domain import availability, fold, holds
 from streams.domain.errors import Reason
 from streams.domain.events import OWN_SOURCE, OrderPlaced
-from streams.domain.hold_requests import PlaceHold, ReleaseHold, Request
+from streams.domain.hold_requests import ConfirmHold, PlaceHold, ReleaseHold, Request
 from streams.domain.holds import Decision, Hold, HoldAnswer, HoldTerms
 from streams.domain.stock import Stock
 from streams.domain.validation import MILLISECONDS_PER_HOUR
@@ -54,6 +54,7 @@ class HoldDesk:
         self._maximum = writing.settings.hold_maximum_hours * MILLISECONDS_PER_HOUR
         self.table: Table[Hold] = Table(topology.HOLDS.name, hold_codec.encode_hold, hold_codec.decode_hold)
         self.pending = False
+        self._left = ENDED_AT_ONCE
 
     def assigned(self, partition: int) -> None:
         """Find out when the holds of a restored partition end."""
@@ -70,8 +71,10 @@ class HoldDesk:
     def pass_time(self) -> None:
         """End and forget the holds whose time has come, some in each batch; `pending` says that more wait."""
         now = self._writing.batch.now
+        self._left = ENDED_AT_ONCE
         self._deadlines.begin()
         for due in self._deadlines.take(now, ENDED_AT_ONCE):
+            self._left -= 1
             self._fall_due(due.partition, due.sku, due.key)
         self.pending = self._deadlines.due(now)
 
@@ -79,21 +82,40 @@ class HoldDesk:
         """Know that the batch has committed."""
         self._deadlines.committed()
 
-    def settle(self, partition: int, key: bytes) -> bool:
-        """End every hold of a SKU whose time has come, before any of it is promised; tell if there were any."""
-        found = self._deadlines.take_of(partition, key, self._writing.batch.now)
+    def settle(self, partition: int, key: bytes, hold_id: str | None) -> bool:
+        """
+        End the holds of a SKU whose time has come, before any of it is promised; tell if there were any.
+
+        When very many end at once, not all of them in this batch, but the one that is asked about in any case: who
+        is refused for lack of units then asks for `settle_more`, and is decided about again.
+        """
+        ended = self._end_due(partition, key, self._left)
+        self._left -= ended
+        if hold_id is not None:
+            hold = self.table.get(partition, hold_codec.hold_key(key, hold_id))
+            if hold is not None and hold.state == holds.ACTIVE and hold.expires_at <= self._writing.batch.now:
+                self._expire(partition, key, hold)
+                return True
+        return ended > 0
+
+    def settle_more(self, partition: int, key: bytes) -> bool:
+        """End further holds of a SKU whose time has come; tell if there were any."""
+        return self._end_due(partition, key, ENDED_AT_ONCE) > 0
+
+    def _end_due(self, partition: int, key: bytes, limit: int) -> int:
+        found = self._deadlines.take_of(partition, key, self._writing.batch.now, limit)
         for hold_key in found:
             self._fall_due(partition, key, hold_key)
-        return bool(found)
+        return len(found)
 
     # Requests --------------------------------------------------------------------------------------------
 
     def apply(self, partition: int, key: bytes, request: Request) -> str:
         """Decide about a request, and answer; return the outcome."""
-        self.settle(partition, key)
-        stock = self._writing.levels.get(partition, key) or Stock(request.sku)
-        hold = self.table.get(partition, hold_codec.hold_key(key, request.hold_id))
-        decision = self._decide(partition, key, stock, hold, request)
+        self.settle(partition, key, request.hold_id)
+        stock, hold, decision = self._decided(partition, key, request)
+        while _is_short(decision, request) and self.settle_more(partition, key):
+            stock, hold, decision = self._decided(partition, key, request)
         if decision.hold is not None:
             self._put(partition, key, decision.hold)
         if decision.moved is not None and hold is not None:
@@ -115,6 +137,12 @@ class HoldDesk:
         self._record(partition, key, stock, request, again)
         self._tell(partition, key, request.hold_id, request.owner, answer, stock)
         return fold.DUPLICATE
+
+    def _decided(self, partition: int, key: bytes, request: Request) -> tuple[Stock, Hold | None, Decision]:
+        """Return the stock and the hold that a request met, and what is decided; a refusal has no effect."""
+        stock = self._writing.levels.get(partition, key) or Stock(request.sku)
+        hold = self.table.get(partition, hold_codec.hold_key(key, request.hold_id))
+        return stock, hold, self._decide(partition, key, stock, hold, request)
 
     def _decide(
         self, partition: int, key: bytes, stock: Stock, hold: Hold | None, request: Request
@@ -291,3 +319,10 @@ class HoldDesk:
             was_active = before is not None and before.state == holds.ACTIVE
             placed = CHANGED if was_active else PLACED
             self._writing.holds[placed if state == holds.ACTIVE else state] += 1
+
+
+def _is_short(decision: Decision, request: Request) -> bool:
+    """Return True when a request was refused for lack of units."""
+    reason = decision.answer.reason
+    late = reason == Reason.HOLD_EXPIRED and isinstance(request, ConfirmHold)
+    return decision.outcome == fold.REJECTED and (late or reason == Reason.INSUFFICIENT_STOCK)

@@ -127,8 +127,15 @@ class MovementDesk:
 
     def _order(self, partition: int, key: bytes, stock: Stock, order: OrderPlaced) -> fold.Outcome:
         """Fold an order; the units of a hold that it names are its own."""
-        if self.holds.settle(partition, key) | self.lines.settle(partition, key):
+        if self.holds.settle(partition, key, order.hold_id) | self.lines.settle(partition, key):
             stock = self._writing.levels.get(partition, key) or stock
+        found = self._promise(partition, key, stock, order)
+        while found.outcome is fold.REJECTED and self.holds.settle_more(partition, key):
+            found = self._promise(partition, key, self._writing.levels.get(partition, key) or stock, order)
+        return found
+
+    def _promise(self, partition: int, key: bytes, stock: Stock, order: OrderPlaced) -> fold.Outcome:
+        """Fold an order with the hold that it names; a refusal has no effect."""
         hold = self.holds.named_by(partition, key, order)
         if hold is not None and holds.reserved_for(hold, order):
             self.holds.take(partition, key, hold, order)

@@ -459,6 +459,30 @@ def test_masses_expire_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended == [3, 3, 2]
 
 
+def test_request_does_not_wait_for_more_holds_to_end_than_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand that end at once hold nobody up; whoever needs their units gets them all the same."""
+    monkeypatch.setattr(holds_module, "ENDED_AT_ONCE", 3)
+    eight = [place(f"r-{n}", 2, hold_id=f"h-{n}", expires_at=SOON) for n in range(8)]
+    room = stocked(store=16)
+    room.take(*eight)
+    harvest = room.take(place("small", 6, hold_id="small"), confirm("late", 4, hold_id="h-7"), now=SOON)
+    assert [(one["hold_id"], one["state"]) for one in results(harvest)] == [
+        *((f"h-{n}", "EXPIRED") for n in range(3)),
+        ("small", "ACTIVE"),
+        ("h-7", "EXPIRED"),
+        *((f"h-{n}", "EXPIRED") for n in range(3, 6)),
+        ("h-7", "CONFIRMED"),
+    ]
+    assert room.agent.pending
+    assert [told(one)[1] for one in results(room.take(now=SOON))] == ["EXPIRED"]
+    assert figures(room) == (16, 4, 6)
+    room = stocked(store=16)
+    room.take(*eight)
+    rows = room.take(make(OrderPlaced, quantity=12), now=SOON).movements()
+    assert [row["event_type"] for row in rows] == ["HoldExpired"] * 6 + ["OrderPlaced"]
+    assert rows[-1]["outcome"] == "APPLIED"
+
+
 def test_late_confirm_converts_if_the_units_are_there() -> None:
     """Else it is refused; both are final."""
     room = stocked()
