@@ -71,3 +71,52 @@ DRIFT = Gauge(
 REPAIRS = Counter(
     "onhand_drift_repairs", "Values told again because the channel showed another.", ("channel",)
 )
+
+# The ingress: what channels send to us ------------------------------------------------------------------
+
+INGRESS_BUCKETS_SECONDS = (
+    0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+INGRESS_OUTCOMES = (
+    "taken",
+    "partly_taken",
+    "ignored",
+    "refused",
+    "ping",
+    "forged",
+    "too_large",
+    "too_slow",
+    "too_many",
+    "not_stored",
+    "interrupted",
+    "unknown_account",
+    "failed",
+)
+INGRESS_REQUESTS = Counter(
+    "onhand_ingress_requests",
+    f"Requests of channels by account and outcome: {', '.join(INGRESS_OUTCOMES)}.",
+    ("account", "outcome"),
+)
+INGRESS_SECONDS = Histogram(
+    "onhand_ingress_seconds",
+    "From a request's headers to its answer, which comes after Kafka has stored all of it.",
+    ("account",),
+    buckets=INGRESS_BUCKETS_SECONDS,
+)
+INGRESS_AUTHENTIC = Counter(
+    "onhand_ingress_authentic",
+    "Requests that a secret vouched for, by its place in the account's list: an old one that gets none can go.",
+    ("account", "secret"),
+)
+INGRESS_RECORDS = Counter(
+    "onhand_ingress_records", "Records stored for requests, by topic.", ("account", "topic")
+)
+FETCH_RESULTS = ("answered", "refused", "unavailable")
+INGRESS_FETCHES = Counter(
+    "onhand_ingress_fetches",
+    f"Questions to a channel about what it only named, by result: {', '.join(FETCH_RESULTS)}.",
+    ("account", "result"),
+)
+INGRESS_FETCHES_WAITING = Gauge(
+    "onhand_ingress_fetches_waiting", "What a channel has named and was not yet asked about.", ("account",)
+)

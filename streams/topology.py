@@ -181,6 +181,14 @@ CHANNEL_ORDERS_SEEN = Topic(
     retention_days=DEDUPLICATION_WINDOW_DAYS + 1,
     internal=True,
 )
+CHANNEL_FETCHES = Topic(
+    "channel-fetches",
+    ("ChannelFetch",),
+    "what channels have only named, and are to be asked for",
+    key="account:kind:id",
+    retention_days=14,
+    internal=True,
+)
 INGRESS_DEAD_LETTERS = Topic(
     "ingress-dlq",
     (),
@@ -260,6 +268,7 @@ CHANNEL_TOPICS = (
     dead_letter_topic(CHANNEL_ORDERS),
     CHANNEL_ORDERS_TOLD,
     CHANNEL_ORDERS_SEEN,
+    CHANNEL_FETCHES,
     INGRESS_DEAD_LETTERS,
 )
 """Topics of the ingress and of the order desk; the stock agent knows none of them."""

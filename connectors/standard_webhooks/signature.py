@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
+from connectors.authenticity import NotAuthentic
 from connectors.body import IDENTIFIER, MAXIMUM_IDENTIFIER_CHARACTERS
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
@@ -25,19 +26,20 @@ SCHEME = "v1"
 TIMESTAMP_DIGITS = 11  # Seconds since 1970 have ten until the year 2286.
 
 
-class NotAuthentic(Exception):
-    """A request that its account's secrets do not vouch for; the message says why, for logs, not for the sender."""
-
-
 class InvalidSecret(ValueError):
     """A secret that is not base64, or empty."""
 
 
 class Message(NamedTuple):
-    """What a verified request says of itself; timestamp in seconds since 1970."""
+    """
+    What a verified request says of itself, and the place of the secret that signed it.
+
+    timestamp is in seconds since 1970.
+    """
 
     message_id: str
     timestamp: int
+    secret: int
 
 
 def headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
@@ -72,10 +74,13 @@ def verify(secrets: Sequence[str], given: Mapping[str, str], body: bytes, now: f
     signatures = [
         one.encode(errors="replace") for one in found.get(SIGNATURE, "").split(" ")[:MAXIMUM_SIGNATURES]
     ]
-    matches = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in signatures]
-    if not any(matches):
+    matches = [
+        any([hmac.compare_digest(ours, theirs) for theirs in signatures])  # noqa: C419 - all of them, always
+        for ours in expected
+    ]
+    if True not in matches:
         raise NotAuthentic("no signature is one by a secret of the account")
-    return Message(message_id, int(timestamp))
+    return Message(message_id, int(timestamp), matches.index(True))
 
 
 def _signer(secret: str) -> Webhook:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 Targets = list[dict[str, Any]]
 
 WORKER, PROJECTOR, DELIVER = "onhand-worker", "onhand-projector", "onhand-deliver"
+INGRESS = "onhand-ingress"
 """Job names: the rules know Onhand's processes by them."""
 
 

@@ -17,6 +17,7 @@ _COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("demo", "streams.cli.demo", "demo"),
     ("worker", "streams.cli.worker", "worker"),
     ("orders", "streams.cli.orders", "orders"),
+    ("ingress", "streams.cli.ingress", "ingress"),
     ("projector", "streams.cli.projector", "projector"),
     ("registry", "streams.cli.registry", "registry"),
     ("stock", "streams.cli.stock", "stock"),

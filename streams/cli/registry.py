@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.types import Lifespan
 
 from schemas.registry.app import application
-from streams.cli.errors import UserError
+from streams.cli.http_server import Server, address_of, listen
 from streams.cli.overrides import settings_from
 from streams.topology import all_topics
 
@@ -36,42 +36,15 @@ def registry(
     """
     channel_ids = settings_from().channels
     records = {topic.name: topic.records for topic in all_topics(channel_ids)}
-    with _listen(host, port) as listener:
-        shown = f"[{host}]" if ":" in host else host
-        address = f"http://{shown}:{listener.getsockname()[1]}"
+    with listen(host, port, "registry") as listener:
+        address = address_of(host, listener)
         app = application(records, _announce(f"Schema registry ready at {address}"))
         asyncio.run(_serve(app, listener))
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises UserError when the address can't be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise UserError(
-            f"The registry can't listen on {host}:{port} ({error.strerror}): give another --port."
-        ) from error
-    # Connections inherit it; without it each answer, written in two parts, waits 40 ms for the client's ACK.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals alone: uvicorn itself would end the process by the signal, not with 0."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def stop(self) -> None:
-        """End the server as soon as the requests at hand are answered."""
-        self.should_exit = True
-
-
 async def _serve(app: Starlette, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT."""
-    server = _Server(
+    server = Server(
         uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=SHUTDOWN_SECONDS, lifespan="on")
     )
     loop = asyncio.get_running_loop()

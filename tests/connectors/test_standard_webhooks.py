@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from connectors.authenticity import NotAuthentic
 from connectors.standard_webhooks.signature import (
     TOLERANCE_SECONDS,
     InvalidSecret,
-    NotAuthentic,
+    Message,
     headers,
     verify,
 )
@@ -65,7 +66,7 @@ def _package_time() -> int:
 def test_a_signed_request_within_the_window_is_believed(seconds: int) -> None:
     """Header names in any case, as HTTP has them."""
     signed = {name.title(): value for name, value in headers(OLD, MESSAGE, NOW + seconds, BODY).items()}
-    assert verify([OLD], signed, BODY, NOW) == (MESSAGE, NOW + seconds)
+    assert verify([OLD], signed, BODY, NOW) == Message(MESSAGE, NOW + seconds, 0)
 
 
 def test_secrets_rotate_without_a_gap() -> None:
@@ -74,6 +75,7 @@ def test_secrets_rotate_without_a_gap() -> None:
     assert verify([OLD, NEW], old, BODY, NOW) == verify([NEW, OLD], new, BODY, NOW)
     both = old | {"webhook-signature": f"v1a,xyz {old['webhook-signature']} {new['webhook-signature']}"}
     assert verify([NEW], both, BODY, NOW) == verify([OLD], both, BODY, NOW)
+    assert [verify([OLD, NEW], signed, BODY, NOW).secret for signed in (old, new)] == [0, 1]
 
 
 @pytest.mark.parametrize(

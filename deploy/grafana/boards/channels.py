@@ -16,8 +16,8 @@ BOARD = Board(
     "onhand-channels",
     "Onhand: Channels",
     (
-        "Delivery of availability to each channel's own API, and drift: what a channel shows, read back, against "
-        "what it was told."
+        "Requests of channels to us, delivery of availability to each channel's own API, and drift: what a channel "
+        "shows, read back, against what it was told."
     ),
     (
         Panel(
@@ -112,6 +112,78 @@ BOARD = Board(
                     "{{channel}} repaired",
                 ),
             ),
+        ),
+        Panel(
+            "Requests to the ingress by account and outcome",
+            PER_SECOND,
+            (
+                "forged: a secret was changed on one side only, or somebody tries. not_stored: Kafka is away, and they "
+                "come again. refused, partly_taken: read the reasons in ingress-dlq, mend the account's mappings. "
+                "too_many: raise the account's limits if it is honest. failed: a bug, look at the log."
+            ),
+            (
+                Query(
+                    "sum by (account, outcome) (rate(onhand_ingress_requests_total[$__rate_interval]))",
+                    "{{account}} {{outcome}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Time from a request's headers to its answer",
+            SECONDS,
+            (
+                "Each answer waits for Kafka. Above a second channels begin to give up (Shopify after 5 s): look at "
+                "Kafka, then run another ingress."
+            ),
+            quantiles("onhand_ingress_seconds", 0.5, 0.99, by="account"),
+            limit=1,
+        ),
+        Panel(
+            "Records stored for requests by topic",
+            PER_SECOND,
+            "ingress-dlq grows: bodies can't be taken; their headers say why.",
+            (
+                Query(
+                    "sum by (account, topic) (rate(onhand_ingress_records_total[$__rate_interval]))",
+                    "{{account}} {{topic}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Requests by the secret that vouched for them",
+            PER_SECOND,
+            "While secrets rotate: take out the one that gets none any more. Places count from 0, as in the file.",
+            (
+                Query(
+                    "sum by (account, secret) (rate(onhand_ingress_authentic_total[$__rate_interval]))",
+                    "{{account}} {{secret}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Questions to channels about what they only named",
+            PER_SECOND,
+            "unavailable: the token has run out, or their API fails, see the log. They are asked until they answer.",
+            (
+                Query(
+                    "sum by (account, result) (rate(onhand_ingress_fetches_total[$__rate_interval]))",
+                    "{{account}} {{result}}",
+                ),
+            ),
+        ),
+        Panel(
+            "What waits to be fetched from a channel",
+            SHORT,
+            "Growing: it answers slower than it names orders, or not at all. Nothing is lost for 14 days.",
+            (Query("max by (account) (onhand_ingress_fetches_waiting)", "{{account}}"),),
+            limit=1_000,
+        ),
+        Panel(
+            "Ingress processes that are ready",
+            PLAIN,
+            "0: Kafka does not answer, and channels are told to come again.",
+            (Query('onhand_ready{job="onhand-ingress"}', "{{instance}}"),),
+            width=24,
         ),
         Panel(
             "Delivery processes that are ready",
