@@ -7,7 +7,6 @@ as it came, and many go into one record of the table. Nothing is decoded again u
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from streams import topology
 from streams.agents import feed_codec
@@ -22,19 +21,14 @@ from streams.engine.wire import HEADER_BYTES
 COUNTS = topology.STOCK_COUNTS.name
 RECORD_BYTES = 400_000  # Of rows in one record of the table; a topic takes a megabyte.
 _VARINT = rb"[\x80-\xff]{0,3}[\x00-\x7f]"  # Up to 28 bits; larger figures are read the plain way.
-_LONG_TEXT = 0x80  # A length that needs a second byte, or that is negative with bit 0.
+_EVENT_ID_AT = HEADER_BYTES + 1  # Behind its length.
 
 Row = tuple[bytes, bytes]
 """The quantity as Avro has it, and the whole StockCounted as it came."""
 
 
-class RowRead(NamedTuple):
-    """What is read of a row: event_id, SKU, the quantity as Avro has it, its number."""
-
-    event_id: bytes
-    key: bytes
-    quantity: bytes
-    number: int
+RowRead = tuple[bytes, bytes, bytes, int]
+"""What is read of a row: event_id, SKU, the quantity as Avro has it, its number."""
 
 
 class RowForm:
@@ -50,15 +44,16 @@ class RowForm:
         self.source = event.source_id.encode()
         self.as_of = event.as_of
         self.occurred_at = event.occurred_at
-        self._total = event.total or 0
+        self._last_number = (event.total or 0) << 1  # Numbers are compared with their sign still in bit 0.
         self._header = value[:HEADER_BYTES]
         self._source = codec.encoded_text(event.source_id)
+        self._source_bytes = len(self._source) + 1  # With the length of the SKU.
         source_at = HEADER_BYTES + len(codec.encoded_text(event.event_id))
         sku_end = source_at + len(self._source) + len(codec.encoded_text(event.sku))
         channel = b"\x00" if event.channel_id is None else b"\x02" + codec.encoded_text(event.channel_id)
         before = codec.encoded_text(event.location_id) + channel
         times_at = sku_end + len(before) + len(varint(event.quantity))
-        end = b"\x02" + varint(self._total)
+        end = b"\x02" + varint(event.total or 0)
         numbered = b"\x02" + varint(event.sequence or 0) + end
         between = value[times_at : len(value) - len(numbered)] + b"\x02"
         pattern = b"%b(%b)%b(%b)%b" % (
@@ -79,31 +74,28 @@ class RowForm:
     def read(self, value: bytes) -> RowRead | None:
         """Return what a row of this form says, None for anything else."""
         try:
-            length, start = value[HEADER_BYTES], HEADER_BYTES + 1
-            source_at = start + (length >> 1)
-            key_at = source_at + len(self._source) + 1
+            length = value[HEADER_BYTES]
+            source_at = _EVENT_ID_AT + (length >> 1)
+            key_at = source_at + self._source_bytes
             size = value[key_at - 1]
         except IndexError:
             return None
         rest_at = key_at + (size >> 1)
-        if (length | size) & (_LONG_TEXT | 1) or not (length and size and value.startswith(self._header)):
+        # Lengths of two bytes, and negative ones, are for those who read everything.
+        if (length | size) & 0x81 or not value.startswith(self._header):
             return None
         found = self._rest(value, rest_at) if value.startswith(self._source, source_at) else None
-        event_id, key = value[start:source_at], value[key_at:rest_at]
-        if found is None or not (event_id.isascii() and key.isascii()):
+        if found is None:
             return None
-        quantity, number = found[1], _unsigned(found[2])
-        if quantity[0] & 1 or number & 1 or not 0 < number <= self._total << 1:
+        event_id, key = value[_EVENT_ID_AT:source_at], value[key_at:rest_at]
+        quantity, encoded = found.groups()
+        packed = int.from_bytes(encoded, "little")
+        number = packed & 0x7F | packed >> 1 & 0x3F80 | packed >> 2 & 0x1FC000 | packed >> 3 & 0xFE00000
+        if quantity[0] & 1 or number & 1 or not 0 < number <= self._last_number:
             return None
-        return RowRead(event_id, key, quantity, number >> 1)
-
-
-def _unsigned(encoded: bytes) -> int:
-    """Return a varint of at most four bytes, its sign still in bit 0."""
-    value = 0
-    for shift, byte in zip((0, 7, 14, 21), encoded, strict=False):
-        value |= (byte & 0x7F) << shift
-    return value
+        if not (event_id and key and event_id.isascii() and key.isascii()):
+            return None
+        return event_id, key, quantity, number >> 1
 
 
 def read_row(value: bytes) -> tuple[RowRead, StockCounted]:
@@ -112,23 +104,7 @@ def read_row(value: bytes) -> tuple[RowRead, StockCounted]:
     assert isinstance(event, StockCounted), "rows were read before they were kept"
     assert event.sequence is not None, "validation comes first"
     key, quantity = event.sku.encode(), varint(event.quantity)
-    return RowRead(event.event_id.encode(), key, quantity, event.sequence), event
-
-
-class Numbers:
-    """Which numbers have arrived: a bit each."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray()
-
-    def __contains__(self, number: int) -> bool:
-        return number >> 3 < len(self._bits) and bool(self._bits[number >> 3] >> (number & 7) & 1)
-
-    def add(self, number: int) -> None:
-        """Take a number, 0 or more."""
-        if number >> 3 >= len(self._bits):
-            self._bits.extend(bytes((number >> 3) + 1 + len(self._bits) // 4 - len(self._bits)))
-        self._bits[number >> 3] |= 1 << (number & 7)
+    return (event.event_id.encode(), key, quantity, event.sequence), event
 
 
 class StagedRows:
@@ -136,7 +112,7 @@ class StagedRows:
     A feed's rows in one partition: those that have committed, and those of the batch in hand.
 
     rows has the row of each SKU; of several, the one with the greatest number. records is how many records of the
-    table hold them.
+    table hold them. progress is what the partition says of the feed, but for the batch's rows; None without any.
     """
 
     def __init__(self, feed: FeedId) -> None:
@@ -144,38 +120,59 @@ class StagedRows:
         self.rows: dict[bytes, Row] = {}
         self.records = 0
         self.is_open = True
-        self.fresh: list[tuple[RowRead, bytes]] = []
-        self.fresh_numbers: set[int] = set()
         self.progress: FeedProgress | None = None
-        """What the partition says of the feed with the batch's rows, but for their numbers; None without any."""
-        self._numbers = Numbers()
+        self.fresh: list[bytes] = []
+        self.fresh_numbers: list[int] = []
+        self._fresh_rows: dict[bytes, Row] = {}
+        self._there = bytearray()
 
     def has(self, number: int) -> bool:
         """Return True when a row with that number is there."""
-        return number in self.fresh_numbers or number in self._numbers
+        return number < len(self._there) and self._there[number] == 1
 
     def add(self, read: RowRead, value: bytes) -> None:
         """Take a row with the batch."""
-        self.fresh_numbers.add(read.number)
-        self.fresh.append((read, value))
+        _, key, quantity, number = read
+        self._mark(number)
+        self.fresh.append(value)
+        self.fresh_numbers.append(number)
+        if key in self._fresh_rows or key in self.rows:
+            self._take_later(key, number, quantity, value)
+        else:
+            self._fresh_rows[key] = quantity, value
 
     def keep(self, read: RowRead, value: bytes) -> None:
         """Take a row that has committed."""
-        self._numbers.add(read.number)
-        known = self.rows.get(read.key)
-        if known is None or read_row(known[1])[0].number < read.number:
-            self.rows[read.key] = read.quantity, value
+        _, key, quantity, number = read
+        self._mark(number)
+        if key not in self.rows or read_row(self.rows[key][1])[0][3] < number:
+            self.rows[key] = quantity, value
+
+    def _take_later(self, key: bytes, number: int, quantity: bytes, value: bytes) -> None:
+        known = self._fresh_rows.get(key) or self.rows[key]
+        if read_row(known[1])[0][3] < number:
+            self._fresh_rows[key] = quantity, value
+
+    def _mark(self, number: int) -> None:
+        there = self._there
+        if number >= len(there):
+            there.extend(bytes(number + 1 + number // 4 - len(there)))
+        there[number] = 1
 
     def begin(self) -> None:
         """Forget what a batch brought that did not commit."""
-        self.fresh, self.fresh_numbers, self.progress = [], set(), None
+        for number in self.fresh_numbers:
+            self._there[number] = 0
+        self._forget_fresh()
+
+    def _forget_fresh(self) -> None:
+        self.fresh, self.fresh_numbers, self._fresh_rows, self.progress = [], [], {}, None
 
     def commit(self, records: int) -> None:
         """Keep what the batch brought, in so many records."""
-        for read, value in self.fresh:
-            self.keep(read, value)
+        self.rows.update(self._fresh_rows)
         self.records += records
-        self.begin()
+        self._forget_fresh()
 
 
 class RowStore:
@@ -226,14 +223,13 @@ class RowStore:
         """Return all rows by partition and feed."""
         return self._staged
 
-    def add(self, partition: int, progress: FeedProgress, read: RowRead, value: bytes) -> StagedRows:
-        """Take a row with the batch; progress is what its partition has said of the feed, or would without rows."""
+    def open(self, partition: int, progress: FeedProgress) -> StagedRows:
+        """Return a feed's rows, to add some with the batch; progress is what their partition says of it so far."""
         place = partition, progress.feed
         staged = self._staged.setdefault(place, StagedRows(progress.feed))
         if staged.progress is None:
             staged.progress = progress
             self._fresh[place] = staged
-        staged.add(read, value)
         return staged
 
     def write(self, say: Callable[[FeedProgress], None]) -> Callable[[], None] | None:
@@ -249,12 +245,12 @@ class RowStore:
     def _committed(self, written: list[tuple[StagedRows, int]]) -> None:
         for staged, records in written:
             staged.commit(records)
-        self._fresh.clear()
+        self.begin()
 
     def _write(self, partition: int, staged: StagedRows) -> int:
         parts: list[list[bytes]] = [[]]
         size = 0
-        for _, value in staged.fresh:
+        for value in staged.fresh:
             if size + len(value) > RECORD_BYTES and parts[-1]:
                 parts.append([])
                 size = 0

@@ -19,20 +19,19 @@ from streams.agents import feed_codec
 from streams.agents import stock_codec as codec
 from streams.agents.counts import CountDesk
 from streams.agents.feed_book import FeedBook
-from streams.agents.feed_rows import COUNTS, RowForm, RowRead, RowStore, StagedRows, read_row
+from streams.agents.feed_intake import FeedIntake
+from streams.agents.feed_rows import COUNTS, RowStore
 from streams.agents.feed_survey import Survey
 from streams.agents.movements import MovementDesk
 from streams.agents.policies import PolicyBook
 from streams.agents.writing import Writing
-from streams.domain import alerts, feeds, fold, validation
+from streams.domain import alerts, feeds, validation
 from streams.domain.alerts import Alert
 from streams.domain.events import FULL, OWN_SOURCE, StockCounted
 from streams.domain.feeds import Feed, FeedDecided, FeedId, FeedProgress, FeedTerms
 from streams.domain.policy import ANY
 from streams.domain.stock import Stock
-from streams.engine.log import Record
 from streams.engine.partitioner import partition_for
-from streams.engine.seen import Verdict, content_hash, identity_hash
 from streams.engine.wire import HEADER_BYTES
 
 FEEDS = topology.FEEDS.name
@@ -49,7 +48,7 @@ _ALERTS = {feeds.QUARANTINED: alerts.FEED_QUARANTINED, feeds.ABANDONED: alerts.F
 
 
 class FeedDesk:
-    """Takes rows of full feeds, and does with the feeds what is to be done."""
+    """Does with full feeds what is to be done; intake takes their rows."""
 
     def __init__(
         self,
@@ -67,9 +66,9 @@ class FeedDesk:
         self._book: FeedBook = movements.feeds
         self._rows = RowStore()
         self.table = self._rows.table
+        self.intake = FeedIntake(writing, self._book, self._rows)
         self._surveys: dict[tuple[int, FeedId], Survey] = {}
         self._owned: set[int] = set()
-        self._form: RowForm | None = None
         self._horizon = writing.settings.lateness_horizon_hours * validation.MILLISECONDS_PER_HOUR
         self._oldest = 0
         self._effort = 0
@@ -95,94 +94,8 @@ class FeedDesk:
 
     def begin(self) -> None:
         """Begin a batch."""
-        self._rows.begin()
         self._oldest = self._writing.batch.now - self._horizon  # All later deltas are remembered.
-        if self._book.is_news:
-            for (partition, feed_id), staged in self._rows.all().items():
-                staged.is_open = self._is_open(partition, self._book.feeds.get(feed_id))
-
-    @staticmethod
-    def _is_open(partition: int, feed: Feed | None) -> bool:
-        """Return True while a partition takes further rows of a feed."""
-        if feed is None:
-            return True
-        said = feed.progress.get(partition)
-        waits = said is None or said.stage == feeds.STAGING
-        return waits and feed.decided is None and not feed.is_complete
-
-    # Rows ------------------------------------------------------------------------------------------------
-
-    def take_quickly(self, record: Record) -> bool:
-        """Take a row that looks like the last one; return False for any other record, untouched."""
-        form, value = self._form, record.value()
-        if form is None or value is None or form.as_of < self._oldest:
-            return False
-        read = form.read(value)
-        if read is None or read.key != record.key():
-            return False
-        partition = record.partition()
-        staged = self._rows.get(partition, form.feed)
-        if staged is None or not staged.is_open or staged.has(read.number):
-            return False
-        if read.key not in self._writing.levels.committed_values(partition):
-            return False  # Whether it belongs here, and is spelled as it must, is asked the plain way.
-        identity = identity_hash(form.source, read.event_id)
-        verdict = self._writing.batch.seen.check(partition, identity, content_hash(value))
-        if verdict is Verdict.CONFLICT:
-            return False
-        outcome = fold.DUPLICATE
-        if verdict is Verdict.NEW:
-            self._stage(partition, staged, read, value)
-            outcome = feeds.STAGED
-        self._writing.outcomes[COUNTS, outcome] += 1
-        self._writing.heard(form.feed.source_id, form.occurred_at)
-        return True
-
-    def _stage(self, partition: int, staged: StagedRows, read: RowRead, value: bytes) -> None:
-        if staged.progress is None:
-            said = self._book.feeds[staged.feed].progress[partition]
-            self._rows.add(partition, said, read, value)
-        else:
-            staged.add(read, value)
-
-    def check(self, partition: int, event: StockCounted) -> None:
-        """
-        Raise GiveUp unless a row fits its feed, or is none of a full feed.
-
-        One that was taken before does, whatever became of the feed.
-        """
-        if event.feed_kind != FULL:
-            return
-        feed_id = FeedId.of(event)
-        feed = self._book.feeds.get(feed_id)
-        identity = identity_hash(event.source_id.encode(), event.event_id.encode())
-        if self._writing.batch.seen.knows(partition, identity) or (feed and feed.decision in feeds.AGAINST):
-            return
-        if not self._is_open(partition, feed):
-            raise feeds.already_complete(feed_id.feed_id)
-        staged = self._rows.get(partition, feed_id)
-        feeds.check_row(event, self._said(partition, feed, staged))
-        if staged is not None and staged.has(event.sequence or 0):
-            raise feeds.repeated(event.sequence or 0, feed_id.feed_id)
-
-    @staticmethod
-    def _said(partition: int, feed: Feed | None, staged: StagedRows | None) -> FeedProgress | None:
-        """Return what a partition says of a feed, the batch in hand included."""
-        if staged is not None and staged.progress is not None:
-            return staged.progress
-        return None if feed is None else feed.progress.get(partition)
-
-    def take(self, partition: int, event: StockCounted, value: bytes) -> str:
-        """Keep a row that was checked and is new; return its outcome."""
-        feed_id = FeedId.of(event)
-        feed = self._book.feeds.get(feed_id)
-        if feed is not None and feed.decision in feeds.AGAINST:
-            return fold.SUPERSEDED
-        said = self._said(partition, feed, self._rows.get(partition, feed_id))
-        read, _ = read_row(value)
-        self._rows.add(partition, said or feeds.first_progress(event, partition), read, value)
-        self._form = RowForm.of(event, value)
-        return feeds.STAGED
+        self.intake.begin(self._oldest)
 
     # What is to be done ----------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ SKUS_REEVALUATED = 1_000  # At a time after a change of policies or channels: ab
 
 POLICIES, IN_FORCE = topology.STOCK_POLICIES.name, topology.POLICIES_IN_FORCE.name
 ITEMS, ITEMS_IN_FORCE = topology.STOCK_ITEMS.name, topology.ITEMS_IN_FORCE.name
-RESERVATIONS, COUNTS = topology.STOCK_RESERVATIONS.name, topology.STOCK_COUNTS.name
+RESERVATIONS = topology.STOCK_RESERVATIONS.name
 
 
 class StockMonitor(Protocol):
@@ -212,7 +212,7 @@ class StockAgent:
         self._holds.pass_time()
         self._lines.pass_time()
         self._turn_day()
-        for record in batch.records:
+        for record in self._feeds.intake.take_alike(batch.records):
             try:
                 self._apply(record)
             except EventRefused as refusal:
@@ -265,8 +265,6 @@ class StockAgent:
         if topic == RESERVATIONS:
             self._apply_request(record)
             return
-        if topic == COUNTS and self._feeds.take_quickly(record):
-            return
         data, partition = record.value(), record.partition()
         event, envelope_end = codec.read_event(topic, data)
         assert data is not None, "read_event refuses null values"
@@ -274,7 +272,7 @@ class StockAgent:
         validation.check(event, self._writing.batch.now)
         if isinstance(event, StockCounted):
             self._counts.check(partition, event)
-            self._feeds.check(partition, event)
+            self._feeds.intake.check(partition, event)
         stock = self._levels.get(partition, key)
         if stock is None:
             if self._refusals.forward(record, key):
@@ -287,7 +285,7 @@ class StockAgent:
         is_new = verdict is not Verdict.DUPLICATE
         if isinstance(event, StockCounted) and event.feed_kind == FULL:
             # The ledger has what a feed changes, and nothing of rows that are only there.
-            outcome = self._feeds.take(partition, event, data) if is_new else fold.DUPLICATE
+            outcome = self._feeds.intake.take(partition, event, data) if is_new else fold.DUPLICATE
         else:
             outcome = self._act(partition, key, stock, event, envelope, record, parts, is_new=is_new)
         self._writing.outcomes[topic, outcome] += 1

@@ -33,7 +33,7 @@ AGAINST = frozenset({REJECTED, ABANDONED, SUPERSEDED})
 STAGED = "STAGED"
 """Outcome of a row that waits for the rest of its feed."""
 
-MAXIMUM_ROWS = 10_000_000  # A bit for each number is kept while a feed is open: 1.25 MB a partition.
+MAXIMUM_ROWS = 5_000_000  # A byte for each number is kept while a feed is open, in each partition.
 SQUARES_MODULUS = (1 << 61) - 1  # A prime below 2^63: sums of squares stay within a long.
 
 _STAGES = (STAGING, ASSESSED, APPLIED, DROPPED)
