@@ -27,6 +27,7 @@ _COMMANDS: tuple[tuple[str, str, str], ...] = (
 )
 _GROUPS: tuple[tuple[str, str, str], ...] = (
     ("dlq", "streams.cli.dlq", "app"),
+    ("feeds", "streams.cli.feeds", "app"),
     ("replay", "streams.cli.replay", "app"),
     ("items", "streams.cli.items", "app"),
     ("deliver", "streams.cli.deliver", "app"),
