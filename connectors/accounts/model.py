@@ -37,6 +37,7 @@ HEADERS_BYTES = 65_536  # What a refused body carries beside itself, reasons inc
 BODY_BYTES_MAX = MAXIMUM_ORIGINAL_BYTES - HEADERS_BYTES  # A refused body is kept whole, as one record.
 BODY_BYTES = 1_048_576  # Shopify's largest webhooks are some hundred kB, those of others far less.
 REQUESTS_PER_SECOND = 100.0  # Beyond the flash sale of a large shop; more is a loop somewhere.
+LOGIN_WITH_AMAZON = "https://api.amazon.com/auth/o2/token"
 BURST_REQUESTS = 500  # What channels send at once when they come back from an outage of their own.
 
 
@@ -203,11 +204,24 @@ class SquareAccount(Entry):
         return self
 
 
+class AmazonApi(Table):
+    """How Amazon's Selling Partner API is asked."""
+
+    base_url: HttpUrl = Field(description="The region's endpoint, https://sellingpartnerapi-eu.amazon.com.")
+    token_url: HttpUrl = LOGIN_WITH_AMAZON
+    client_id: Secret = Field(description="Of the app, as Login with Amazon has it.")
+    client_secret: Secret
+    refresh_token: Secret = Field(description="What the seller's authorisation of the app gave.")
+    seller_id: Name
+    marketplace_id: Name = Field(description="Such as A1PA6795UKMFR9.")
+
+
 class AmazonAccount(Entry):
     """A seller or vendor at Amazon; secrets are what the EventBridge connection sends as Bearer."""
 
-    may = frozenset({IN})
+    out_needs = ("api",)
     kind: Literal["amazon"]
+    api: AmazonApi | None = None
 
 
 class EpcisAccount(Entry):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from connectors.accounts.delivery import Delivery
 from connectors.accounts.model import (
+    AmazonAccount,
     CsvAccount,
     Entry,
     ShopifyAccount,
@@ -13,6 +14,8 @@ from connectors.accounts.model import (
     WooCommerceAccount,
 )
 from connectors.accounts.secrets import Vault
+from connectors.amazon.client import AmazonApi, AmazonCredentials
+from connectors.amazon.connector import amazon_sink
 from connectors.drop_sink.connector import csv_sink
 from connectors.protocols import ReadableSink, Sink
 from connectors.shopify.client import ShopifyApi
@@ -24,6 +27,8 @@ from connectors.woocommerce.client import WooCommerceApi
 from connectors.woocommerce.connector import woocommerce_sink
 
 FILE_SKUS = 10_000  # A file has no limit; this is what is held in memory twice while it is written.
+
+FEED_SKUS = 5_000  # Amazon takes 25,000 in a feed; its report must fit what is read of an answer.
 
 
 class Outgoing(NamedTuple):
@@ -87,6 +92,22 @@ def _square(account_id: str, entry: Entry, vault: Vault) -> Outgoing:
     return Outgoing(sink, sink)
 
 
+def _amazon(account_id: str, entry: Entry, vault: Vault) -> Outgoing:
+    assert isinstance(entry, AmazonAccount)
+    assert entry.api is not None
+    credentials = AmazonCredentials(
+        entry.api.base_url,
+        entry.api.token_url,
+        vault.open(entry.api.client_id),
+        vault.open(entry.api.client_secret),
+        vault.open(entry.api.refresh_token),
+        entry.api.seller_id,
+        entry.api.marketplace_id,
+    )
+    sink = amazon_sink(entry.account(account_id), AmazonApi(credentials))
+    return Outgoing(sink, sink, FEED_SKUS)
+
+
 def _standard_webhooks(_account_id: str, entry: Entry, vault: Vault) -> Outgoing:
     assert isinstance(entry, StandardWebhooksAccount)
     assert entry.delivery is not None
@@ -107,6 +128,7 @@ _MAKERS = {
     ShopifyAccount: _shopify,
     WooCommerceAccount: _woocommerce,
     SquareAccount: _square,
+    AmazonAccount: _amazon,
     StandardWebhooksAccount: _standard_webhooks,
     CsvAccount: _csv,
 }

@@ -44,6 +44,7 @@ DELIVERY_PROBES: Mapping[str, Probe] = {
     "shopify": probe_api,
     "woocommerce": probe_api,
     "square": probe_api,
+    "amazon": probe_api,
     "csv": probe_directory,
 }
 """By kind of channel. Standard Webhooks has none: a message that asks would be one to do something about."""

@@ -36,6 +36,7 @@ KINDS = {
     "shopify": ("shopify", "a Shopify shop"),
     "woocommerce": ("woocommerce", "a WooCommerce shop"),
     "square": ("square", "a Square seller's location"),
+    "amazon": ("amazon", "an Amazon seller's listings"),
     "webhook": ("standard_webhooks", "a system that takes signed messages (Standard Webhooks)"),
     "csv": ("csv", "a directory, as CSV files"),
 }

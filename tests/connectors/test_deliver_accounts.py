@@ -22,7 +22,7 @@ from streams.app import ensure_topics
 from streams.settings import Settings
 from tests.connectors.serving import serving
 from tests.connectors.shop import Shop, until
-from tests.connectors.simulators import shopify, square, webhook_receiver, woocommerce
+from tests.connectors.simulators import amazon, shopify, square, webhook_receiver, woocommerce
 from tests.connectors.simulators.server import Simulator
 from tests.processes import ONHAND, OnhandProcess
 
@@ -49,6 +49,20 @@ channel_id = "{channel}"
 api = {{ base_url = "{square}", token = "file:square" }}
 delivery = {{ location = "LSIMULATED", rate = "50/s" }}
 
+[accounts.seller]
+kind = "amazon"
+directions = ["out"]
+channel_id = "{channel}"
+
+[accounts.seller.api]
+base_url = "{amazon}"
+token_url = "{amazon}/auth/o2/token"
+client_id = "file:amazon-client"
+client_secret = "file:amazon-secret"
+refresh_token = "file:amazon-refresh"
+seller_id = "ASELLER"
+marketplace_id = "A1PA6795UKMFR9"
+
 [accounts.erp]
 kind = "standard_webhooks"
 directions = ["out"]
@@ -65,15 +79,26 @@ SECRETS = {
     "woo-key": woocommerce.KEY,
     "woo-secret": woocommerce.SECRET,
     "square": square.TOKEN,
+    "amazon-client": amazon.CLIENT,
+    "amazon-secret": amazon.SECRET,
+    "amazon-refresh": amazon.REFRESH,
     "webhook": webhook_receiver.SECRET,
 }
 SIMULATORS: dict[str, Callable[[], Simulator]] = {
     "shopify": lambda: shopify.ShopifySimulator(dict.fromkeys(SKUS, 0)),
     "woocommerce": lambda: woocommerce.WooCommerceSimulator(dict.fromkeys(SKUS, 0)),
     "square": lambda: square.SquareSimulator(dict.fromkeys(SKUS, 0)),
+    "amazon": lambda: amazon.AmazonSimulator(dict.fromkeys(SKUS, 0)),
     "webhook": lambda: webhook_receiver.WebhookReceiver(dict.fromkeys(SKUS, 0)),
 }
-ACCOUNTS = {"shopify": "shop", "woocommerce": "candles", "square": "till", "webhook": "erp", "csv": "partner"}
+ACCOUNTS = {
+    "shopify": "shop",
+    "woocommerce": "candles",
+    "square": "till",
+    "amazon": "seller",
+    "webhook": "erp",
+    "csv": "partner",
+}
 
 
 @pytest.fixture
@@ -97,7 +122,7 @@ def folder_of(folder: Path, channel_id: str, channels: dict[str, Simulator]) -> 
 async def test_every_kind_delivers_to_its_channel(
     cluster: Settings, run_onhand: RunOnhand, tmp_path: Path, channels: dict[str, Simulator]
 ) -> None:
-    """Five processes of one channel, each with its account: all show the latest figures, and end cleanly."""
+    """Six processes of one channel, each with its account: all show the latest figures, and end cleanly."""
     settings = cluster.model_copy(update={"channels": (f"shop-{uuid4().hex[:8]}",)})
     await asyncio.to_thread(ensure_topics, settings)
     shop = await asyncio.to_thread(Shop, settings)
@@ -114,8 +139,8 @@ async def test_every_kind_delivers_to_its_channel(
             f"figures at {kind}\n{processes[kind].log}",
         )
     await until(lambda: any((tmp_path / "outbox").glob("*.csv")), f"a file\n{processes['csv'].log}")
-    codes = [await asyncio.to_thread(process.stop) for process in processes.values()]
-    assert codes == [0] * 5
+    codes = await asyncio.gather(*(asyncio.to_thread(process.stop) for process in processes.values()))
+    assert codes == [0] * 6
     (path,) = (tmp_path / "outbox").iterdir()
     rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
     assert sorted((row["sku"], row["available_to_sell"]) for row in rows) == [("a", "20"), ("b", "10")]
@@ -133,13 +158,15 @@ async def test_probes_say_what_is_wrong(tmp_path: Path, channels: dict[str, Simu
     """A token that is not valid, a location that is not there, a directory that is not mounted."""
     text = folder_of(tmp_path, "web", channels)
     (tmp_path / "woo-secret").write_text("cs_wrong", "utf-8")
+    (tmp_path / "amazon-refresh").write_text("Atzr|wrong", "utf-8")
     (tmp_path / "outbox").rmdir()
     text = text.replace('location = "77"', 'location = "78"').replace("LSIMULATED", "LWRONG")
     found = await problems(text, tmp_path)
-    assert found.keys() == {"shop", "candles", "till", "partner"}
+    assert found.keys() == {"shop", "candles", "till", "seller", "partner"}
     assert "no location 78" in found["shop"]
     assert "status 401" in found["candles"]
     assert "no location LWRONG" in found["till"]
+    assert "invalid_grant" in found["seller"]
     assert "no such directory" in found["partner"]
 
 
@@ -166,7 +193,7 @@ async def problems(text: str, folder: Path) -> dict[str, str]:
 def test_mistakes_are_told_in_a_sentence(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     """Before anything is delivered, with what to do."""
     channel_id = "elsewhere" if "erp" in arguments else "web"
-    urls = dict.fromkeys(("shopify", "woocommerce", "square", "webhook"), "https://channel.example")
+    urls = dict.fromkeys(SIMULATORS, "https://channel.example")
     (tmp_path / "accounts.toml").write_text(FILE.format(channel=channel_id, **urls), "utf-8")
     command = [str(ONHAND), "deliver", *arguments, "--accounts", str(tmp_path / "accounts.toml")]
     ended = subprocess.run(
@@ -185,7 +212,7 @@ def test_an_account_that_cannot_go_out_says_what_it_needs() -> None:
 
 def test_the_batch_of_files_is_larger_than_that_of_requests(tmp_path: Path) -> None:
     """A file has room for all that waits."""
-    urls = dict.fromkeys(("shopify", "woocommerce", "square", "webhook"), "https://channel.example")
+    urls = dict.fromkeys(SIMULATORS, "https://channel.example")
     file = parse_accounts(FILE.format(channel="web", **urls))
     vault = Vault({}, tmp_path)
     assert outgoing_of("partner", file.accounts["partner"], vault).batch_size == 10_000
