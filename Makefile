@@ -14,11 +14,11 @@ PROBE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 # A run of all tests starts brokers and containers; past this it hangs.
 TEST_SECONDS := 3000
 
-.PHONY: help setup demo test check format bench clean
+.PHONY: help setup demo test check format bench bench-peers clean
 
 help: ## list the commands
 	@echo "Onhand: one true stock figure for every SKU across every sales channel."
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(READY) ## make .venv with onhand in it and download everything; offline afterwards
 	@echo "Ready: make demo, make test, or $(BIN)/onhand --help"
@@ -58,6 +58,11 @@ format: $(READY) ## format and fix what the linter can fix
 
 bench: $(READY) ## measure throughput, latency, restore and memory on this machine
 	@$(BIN)/python -m bench
+
+# The extra is not part of set-up: only the chart needs it. ARGS are options, such as "--only kafka --repeats 1".
+bench-peers: $(READY) ## measure Onhand beside Kafka Streams, Quix Streams, Bytewax and Faust; about 20 minutes
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,dev,bench]'
+	@$(BIN)/python -m bench.peers $(ARGS)
 
 clean: ## remove .venv and what the tools left
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist

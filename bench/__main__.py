@@ -6,13 +6,10 @@ maximum. Results are also written as JSON, to compare runs with.
 """
 
 import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Annotated
 
 import typer
@@ -20,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import drain, hold_cost, holds, latency, restore, seen_memory
+from bench.figures import machine, spread
 
 RESULTS = Path(__file__).parent / "results" / "whole_agent.json"
 LATENCY_RATES = (500, 5_000)
@@ -59,7 +57,7 @@ def bench(
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     entries = {name: {"measured_at": now, "figures": figures} for name, figures in results.items()}
     kept = json.loads(output.read_text("utf-8"))["results"] if output.exists() else {}
-    document = {"machine": _machine(), "results": {**kept, **entries}}
+    document = {"machine": machine(), "results": {**kept, **entries}}
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     console.print(f"written to {output}")
@@ -70,26 +68,18 @@ def _repeat(name: str, measure: Measurement, repeats: int) -> dict[str, dict[str
     for number in range(1, repeats + 1):
         console.print(f"{name}: run {number} of {repeats}")
         runs.append(measure())
-    return {figure: _spread([run[figure] for run in runs]) for figure in runs[0]}
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"median": median(values), "minimum": min(values), "maximum": max(values)}
+    return {figure: spread([run[figure] for run in runs]) for figure in runs[0]}
 
 
 def _table(results: dict[str, dict[str, dict[str, float]]]) -> Table:
     table = Table("measurement", "figure", "median", "minimum", "maximum")
     for name, figures in results.items():
-        for figure, spread in figures.items():
+        for figure, values in figures.items():
             table.add_row(
-                name, figure, *(f"{spread[part]:,.2f}" for part in ("median", "minimum", "maximum"))
+                name, figure, *(f"{values[part]:,.2f}" for part in ("median", "minimum", "maximum"))
             )
         table.add_section()
     return table
-
-
-def _machine() -> dict[str, object]:
-    return {"processors": os.cpu_count(), "system": platform.system(), "python": platform.python_version()}
 
 
 if __name__ == "__main__":

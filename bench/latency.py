@@ -38,7 +38,7 @@ def run(rate: float, partitions: int, seconds: float = SECONDS) -> dict[str, flo
         open_stock(settings, SKUS)
         with running_worker(settings) as worker:
             used, started = worker.processor_seconds, time.perf_counter()
-            latencies, sent = _measure(settings, rate, seconds)
+            latencies, sent = measure(settings, rate, seconds)
             used = (worker.processor_seconds - used) / (time.perf_counter() - started)
     percentiles = quantiles(latencies, n=1000, method="inclusive")
     return {
@@ -53,7 +53,10 @@ def run(rate: float, partitions: int, seconds: float = SECONDS) -> dict[str, flo
     }
 
 
-def _measure(settings: Settings, rate: float, seconds: float) -> tuple[list[float], int]:
+def measure(
+    settings: Settings, rate: float, seconds: float, warm_up_seconds: float = WARM_UP_SECONDS
+) -> tuple[list[float], int]:
+    """Send at a steady rate to a running worker; return milliseconds to availability, and how many were sent."""
     context = multiprocessing.get_context("spawn")
     found: Found = context.Queue()
     ready, stop = context.Event(), context.Event()
@@ -63,7 +66,7 @@ def _measure(settings: Settings, rate: float, seconds: float) -> tuple[list[floa
     ready.wait()
     client = producer(settings.bootstrap_servers, linger_ms=0)
     sales = Sales(SKUS, settings.partitions)
-    send_steadily(sales, client, rate, WARM_UP_SECONDS)
+    send_steadily(sales, client, rate, warm_up_seconds)
     begun = time.time_ns() // 1_000_000
     sent = send_steadily(sales, client, rate, seconds)
     progress = Progress(settings)
