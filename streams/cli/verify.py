@@ -97,6 +97,8 @@ def plan_of(settings: Settings) -> Plan:
         retry_group_id=f"{settings.group_id}-retry",
         retry_attempts=settings.retry_attempts,
         lateness_horizon_hours=settings.lateness_horizon_hours,
+        waiting_days=settings.waiting_days,
+        promise_horizon_days=settings.promise_horizon_days,
     )
 
 

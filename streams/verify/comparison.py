@@ -4,10 +4,12 @@ from typing import Any, Protocol
 
 from streams.verify.ledger import Ledger
 from streams.verify.policies import PolicyBook
+from streams.verify.promises import promised, told
 from streams.verify.report import Kind, Report
 from streams.verify.stock import FIGURES, Fold, SkuStock
 
 ALL_FIGURES = (*FIGURES, "held", "counted_at", "safety_stock")
+FUTURE_FIELDS = ("location_id", "day", "incoming", "demand")
 LEDGER_FIGURES = ("on_hand", "unsellable", "reserved", "held")
 VIEW_CHUNK_SKUS = 1_000  # Asked of the view at once.
 
@@ -66,6 +68,26 @@ def compare_locations(
             figure = 0 if found is None else found[name]
             if figure != expected[name]:
                 report.add(Kind.TABLE, sku, f"{name} at {location_id}", expected[name], figure)
+
+
+def compare_future(levels: Values, fold: Fold, days: set[int], horizon_days: int, report: Report) -> None:
+    """
+    Compare what is to come and to go, and what can be promised of it, of every SKU that has a future.
+
+    days is what today may be: around midnight it is one thing for a worker and another one here.
+    """
+    for sku, level in levels.items():
+        stock = fold.skus.get(sku)
+        if not level["future"] and not level["promises"] and (stock is None or not stock.future):
+            continue
+        found = [tuple(entry[name] for name in FUTURE_FIELDS) for entry in level["future"]]
+        expected = sorted((*place, *units) for place, units in (stock.future if stock else {}).items())
+        if found != expected:
+            report.add(Kind.TABLE, sku, "future (location, day, incoming, demand)", expected, found)
+            continue
+        allowed = [(promised(level, day, horizon_days), told(level, day, horizon_days)) for day in days]
+        if all(expected != found for expected, found in allowed):
+            report.add(Kind.TABLE, sku, "available to promise from today on", *allowed[-1])
 
 
 def compare_ledger(levels: Values, ledger: Ledger, report: Report) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from streams.verify.aside import (
     ATTEMPTS_HEADER,
+    Aside,
     Origin,
     SetAside,
     digest,
@@ -14,6 +15,7 @@ from streams.verify.aside import (
 )
 from streams.verify.counts import Counts
 from streams.verify.ledger import Ledger, Settled, envelope_of, identity_of
+from streams.verify.lines import DAY_MS, Lines
 from streams.verify.partitioning import partition_of
 from streams.verify.plan import Plan
 from streams.verify.reading import Record
@@ -75,7 +77,7 @@ class Inputs:
         self._resumed: set[Origin] = set()
         self._refused_orders: list[tuple[bytes, dict[str, Any]]] = []
         self._late: list[tuple[Origin, dict[str, Any]]] = []
-        self.fold = Fold(Counts(ledger.counted))
+        self.fold = Fold(Counts(ledger.counted), Lines(ledger.recorded_at, plan.waiting_days * DAY_MS))
 
     def read(self, records: Iterable[Record]) -> None:
         """Take the records of the partition, in order within each topic."""
@@ -105,6 +107,8 @@ class Inputs:
             if origin.topic != self._plan.policies:  # A compacted topic forgets, its dead letters do not.
                 self._report.add(Kind.DEAD_LETTER_UNFOUNDED, dead.where, f"there is no input record {origin}")
         self._check_rows_left()
+        for due in self._ledger.due:
+            self.fold.lines.fall_due(*due)
         self.fold.finish()
         self._check_orders()
         self._check_late()
@@ -151,7 +155,7 @@ class Inputs:
         kept = dead or retried
         if kept is not None and (kept.key, kept.value) != (digest(record.key()), digest(record.value())):
             self._report.add(Kind.DEAD_LETTER_ALTERED, kept.where, f"key or value is not that of {origin}")
-        if dead is not None:
+        if dead is not None and not _has_waited(event, dead):
             self._reasons.check(origin, record, event, dead)
         elif retried is not None:
             self._report.counts["set_aside_for_retry"] += 1
@@ -165,14 +169,15 @@ class Inputs:
             reasons = "/".join(sorted(event.problems))
             self._report.add(Kind.DEAD_LETTER_MISSING, str(origin), "has no dead letter", reasons)
         else:
-            self._take(origin, event, digest(record.value()))
+            self._take(origin, event, digest(record.value()), counts=dead is None)
 
     def _is_misplaced(self, origin: Origin, event: Event) -> bool:
         key = event.value["sku"].encode()
         right = partition_of(key, self._partitions[origin.topic])
         return "INVALID_KEY" not in event.problems and right != origin.partition
 
-    def _take(self, origin: Origin, event: Event, content: int) -> None:
+    def _take(self, origin: Origin, event: Event, content: int, *, counts: bool) -> None:
+        """Take an event; one that counts no more is a cancellation whose order never came."""
         value = event.value
         identity = identity_of(value)
         known = self._contents.take(event, identity, content)
@@ -182,12 +187,12 @@ class Inputs:
         elif event.record in DOCUMENTS:
             self._report.counts["policies" if event.record == POLICY_RECORD else "items"] += 1
         elif known is None:
-            self._take_first(origin, event, identity)
+            self._take_first(origin, event, identity, counts=counts)
         else:
             self._report.counts["duplicates"] += 1
             self._ledger.duplicates[identity] -= 1
 
-    def _take_first(self, origin: Origin, event: Event, identity: bytes) -> None:
+    def _take_first(self, origin: Origin, event: Event, identity: bytes, *, counts: bool) -> None:
         value = event.value
         self._report.counts["events"] += 1
         settled = self._ledger.settled.pop(identity, None)
@@ -199,6 +204,9 @@ class Inputs:
             self._report.add(Kind.LEDGER_ROW, str(origin), f"{name} has a ledger row of another content")
         if settled.outcome == "REJECTED":
             self._reject(event, identity)
+        elif not counts:
+            self._report.counts["given_up"] += 1
+            self.fold.touch(event.value)
         else:
             self._apply(origin, event, identity, settled)
 
@@ -232,3 +240,9 @@ class Inputs:
             found = (answer.quantity, answer.expires_at, answer.owner)
             self._report.add(Kind.ANSWER, str(origin), "units, end and owner that were granted", asked, found)
         self._ledger.holds.ends(value["sku"], value["hold_id"], identity, value["expires_at"])
+
+
+def _has_waited(event: Event | frozenset[str], dead: Aside) -> bool:
+    """Tell whether a dead letter is of a cancellation that was applied, and waited in vain for what it cancels."""
+    is_withdrawal = isinstance(event, Event) and event.record in {"OrderCancelled", "InboundCancelled"}
+    return is_withdrawal and dead.reason == "ORDER_UNKNOWN"

@@ -15,6 +15,8 @@ from streams.verify.report import Kind, Report
 from streams.verify.rows import (
     CHANGING,
     EXPIRED,
+    FELL_DUE,
+    OF_HOLDS,
     OWN_EVENTS,
     is_own,
     is_possible,
@@ -65,6 +67,15 @@ class Granted(NamedTuple):
     quantity: int
 
 
+class FellDue(NamedTuple):
+    """A row of an order whose day has come."""
+
+    sku: str
+    order_id: str
+    location_id: str
+    number: int
+
+
 def identity_of(value: dict[str, Any]) -> bytes:
     """Return a digest of (source_id, event_id)."""
     source = value["source_id"].encode()
@@ -88,7 +99,7 @@ class Ledger:
     settled: what became of each event that came from a source, by identity; duplicates: rows by identity of further
     arrivals; figures: the last ones by SKU and location; counted: where counts were made; granted: by identity, of
     confirmed holds; changes: rows by SKU that raise its version; own_latest: by SKU, when the latest of what no
-    source sent happened; reserved_changes: by the number of a row.
+    source sent happened; reserved_changes: by the number of a row; recorded_at: when each was written.
     """
 
     def __init__(self, report: Report, cover: Cover, answers: Answers, *, complete: bool) -> None:
@@ -108,6 +119,7 @@ class Ledger:
         self.changes: Counter[str] = Counter()
         self.own_latest: dict[str, int] = {}
         self.reserved_changes: dict[int, int] = {}
+        self.due: list[FellDue] = []
         self.recorded_at = array("q")
 
     def read(self, records: Iterable[Record]) -> None:
@@ -132,8 +144,10 @@ class Ledger:
         self._settle(where, row, identity, number)
         self._check_row(where, row)
         self._check_version(where, row)
-        if row["event_type"] in REQUESTS or row["event_type"] in OWN_EVENTS:
+        if row["event_type"] in OF_HOLDS:
             self._take_hold(where, row, identity)
+        elif row["event_type"] == FELL_DUE:
+            self.due.append(FellDue(row["sku"], row["reference"], row["location_id"], number))
         self._check_chain(where, row, identity, number)
 
     def _settle(self, where: str, row: dict[str, Any], identity: bytes, number: int) -> None:

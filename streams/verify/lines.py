@@ -5,7 +5,7 @@ A line's events are replayed in the order of their ledger rows. What closes more
 opening, so nothing is ever open below zero; a line of which all has been closed begins anew.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -38,7 +38,11 @@ _Key = tuple[str, str, str, str]
 
 
 class _Step(NamedTuple):
-    """One event of a line; opening is None for one that closes, else when it happened and its eta or day."""
+    """
+    One event of a line, or the day that it was for, when units are 0.
+
+    opening is None for one that closes, else when it happened and its eta or day.
+    """
 
     number: int
     units: int
@@ -51,9 +55,9 @@ class Line(NamedTuple):
     sku: str
     kind: str
     location_id: str
-    open: int
-    eta: int
-    deliver_at: int
+    open: int = 0
+    eta: int = 0
+    deliver_at: int = 0
 
     @property
     def reserved(self) -> int:
@@ -65,11 +69,23 @@ class Line(NamedTuple):
         """Units that it adds to incoming."""
         return 0 if self.kind == ORDER else self.open
 
+    @property
+    def day(self) -> int:
+        """The UTC day that it is for, in days since 1970; 0 when it says nothing of a day."""
+        return (self.deliver_at or self.eta) // DAY_MS
+
 
 class Lines:
-    """All lines of one partition."""
+    """
+    All lines of one partition.
 
-    def __init__(self) -> None:
+    recorded_at says when each row of the ledger was written, waits_ms after how long a line is forgotten that waits
+    for what opens it.
+    """
+
+    def __init__(self, recorded_at: Sequence[int] = (), waits_ms: int = 0) -> None:
+        self._recorded_at = recorded_at
+        self._waits_ms = waits_ms
         self._steps: dict[_Key, list[_Step]] = {}
         self.changes: dict[int, int] = {}
         """By the number of a ledger row: by how much it changes reserved, once replayed."""
@@ -87,6 +103,10 @@ class Lines:
         key = (value["sku"], rule.kind, value[rule.id_field], value[rule.location_field])
         self._steps.setdefault(key, []).append(_Step(number, rule.sign * value["quantity"], opening))
 
+    def fall_due(self, sku: str, order_id: str, location_id: str, number: int) -> None:
+        """Take a ledger row that says that an order's day has come."""
+        self._steps.setdefault((sku, ORDER, order_id, location_id), []).append(_Step(number, 0, None))
+
     def is_later(self, order: dict[str, Any]) -> bool:
         """Tell whether an OrderPlaced, or another one of its order, is for a later day."""
         key = (order["sku"], ORDER, order["order_id"], order["location_id"])
@@ -95,21 +115,34 @@ class Lines:
     def replayed(self) -> Iterator[Line]:
         """Yield every line of which something is open."""
         for (sku, kind, _, location_id), steps in self._steps.items():
-            line = Line(sku, kind, location_id, 0, 0, 0)
-            balance, latest = 0, (0, 0, 0)
+            steps.sort(key=attrgetter("number"))
             if _has_a_day(steps):
                 self.later.update(step.number for step in steps)
-            for number, units, opening in sorted(steps, key=attrgetter("number")):
-                balance += units
-                if opening is not None:
-                    latest = max(latest, opening)
-                before, line = line, line._replace(open=max(0, balance), eta=latest[1], deliver_at=latest[2])
-                if kind == ORDER:
-                    self.changes[number] = line.reserved - before.reserved
-                if not balance:
-                    latest = (0, 0, 0)
+            line = self._replay(Line(sku, kind, location_id), steps)
             if line.open:
                 yield line
+
+    def _replay(self, line: Line, steps: list[_Step]) -> Line:
+        balance, latest, touched_at = 0, (0, 0, 0), 0
+        for step in steps:
+            now = self._time_of(step.number)
+            if balance < 0 and now >= touched_at + self._waits_ms > 0:
+                balance, latest = 0, (0, 0, 0)
+            balance, touched_at = balance + step.units, now
+            if step.opening is not None:
+                latest = max(latest, step.opening)
+            if step.units == 0 or (step.opening is not None and latest[2] // DAY_MS <= now // DAY_MS):
+                latest = (*latest[:2], 0)
+            before = line
+            line = line._replace(open=max(0, balance), eta=latest[1], deliver_at=latest[2])
+            if line.kind == ORDER:
+                self.changes[step.number] = line.reserved - before.reserved
+            if not balance:
+                latest = (0, 0, 0)
+        return line
+
+    def _time_of(self, number: int) -> int:
+        return self._recorded_at[number] if number < len(self._recorded_at) else 0
 
 
 def _has_a_day(steps: list[_Step]) -> bool:

@@ -31,6 +31,8 @@ class Plan:
     retry_group_id: str
     retry_attempts: int
     lateness_horizon_hours: int
+    waiting_days: int
+    promise_horizon_days: int
 
     def topics(self) -> list[str]:
         """Return every topic that is read."""

@@ -170,10 +170,15 @@ def age_of(policy: dict[str, Any]) -> tuple[int, str]:
     return policy["occurred_at"], policy["event_id"]
 
 
-def _free(location: Location) -> int:
-    """Return what can be promised at a location; a deficit counts as nothing, not as less."""
+def available(location: Location) -> int:
+    """Return what is available at a location, by its figures; less than nothing when it is short."""
     bound: int = sum(location[name] for name in ("unsellable", "reserved", "held", "safety_stock"))
-    return max(0, int(location["on_hand"]) - bound)
+    return int(location["on_hand"]) - bound
+
+
+def _free(location: Location) -> int:
+    """Return what can be sold at a location; a deficit counts as nothing, not as less."""
+    return max(0, available(location))
 
 
 def _rules(documents: list[dict[str, Any]], channel_id: str) -> ChannelRules:

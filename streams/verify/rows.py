@@ -7,7 +7,10 @@ from streams.verify.stock import ON_HAND_SIGN, RESERVED_SIGN
 
 OWN_SOURCE = "onhand"
 EXPIRED, MOVED, CONFIRMED = "HoldExpired", "HoldMoved", "HoldConfirmed"
-OWN_EVENTS = frozenset({EXPIRED, MOVED, CONFIRMED})
+FELL_DUE = "OrderFellDue"
+OF_HOLDS = frozenset({EXPIRED, MOVED, CONFIRMED, *REQUESTS})
+"""Rows about a hold, which they name as their reference."""
+OWN_EVENTS = frozenset({EXPIRED, MOVED, CONFIRMED, FELL_DUE})
 """What the stock agent does of its own: no input record is behind such a row."""
 
 OUTCOMES = frozenset({"APPLIED", "DUPLICATE", "REJECTED", "LATE", "SUPERSEDED", "NOT_TRUSTED"})
@@ -52,4 +55,5 @@ def may_change_unsellable(row: dict[str, Any], change: int) -> bool:
 
 def may_change_reserved(row: dict[str, Any]) -> bool:
     """Tell whether a row may change reserved; by how much follows from its order (lines.py)."""
-    return row["outcome"] in CHANGING and row["event_type"] in RESERVED_SIGN
+    kind = row["event_type"]
+    return row["outcome"] in CHANGING and (kind in RESERVED_SIGN or kind == FELL_DUE)

@@ -7,11 +7,19 @@ from typing import Any
 
 from streams.verify.answers import Answers
 from streams.verify.aside import SetAside
-from streams.verify.comparison import View, compare_availability, compare_ledger, compare_table, compare_view
+from streams.verify.comparison import (
+    View,
+    compare_availability,
+    compare_future,
+    compare_ledger,
+    compare_table,
+    compare_view,
+)
 from streams.verify.cover import Cover
 from streams.verify.decoding import Undecodable, decode
 from streams.verify.inputs import Forwards, Inputs
 from streams.verify.ledger import Ledger
+from streams.verify.lines import DAY_MS
 from streams.verify.outputs import Latest, read_latest
 from streams.verify.plan import Partition, Plan
 from streams.verify.policies import PolicyBook, age_of
@@ -20,6 +28,7 @@ from streams.verify.report import Kind, Report
 from streams.verify.rules import POLICY_RECORD, Event, examine
 from streams.verify.silence import Hearing
 
+MIDNIGHT_TOLERANCE_MS = 60_000  # Within that every worker has looked again at what has a future.
 POLICY_TOLERANCE_MS = 60_000  # Within that every worker has read a policy that is in force.
 
 
@@ -193,6 +202,7 @@ class Verification:
         report.counts["skus"] += len(levels)
         if inputs is not None:
             compare_table(levels, inputs.fold, ledger, self._policies, report)
+            compare_future(levels, inputs.fold, self._days(), plan.promise_horizon_days, report)
         compare_ledger(levels, ledger, report)
         told = {channel_id: published[topic] for channel_id, topic in plan.availability.items()}
         compare_availability(levels, told, self._policies, report)
@@ -200,6 +210,10 @@ class Verification:
             self._shown[topic] = self._shown.get(topic, 0) + len(values)
             if self._view is not None:
                 compare_view(topic, values, self._view, report)
+
+    def _days(self) -> set[int]:
+        """Return what today may be for who wrote last, in days since 1970, UTC."""
+        return {self._now_ms // DAY_MS, (self._now_ms - MIDNIGHT_TOLERANCE_MS) // DAY_MS}
 
     def _compare_view_sizes(self) -> None:
         if self._view is None:

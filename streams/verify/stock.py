@@ -3,7 +3,7 @@
 from typing import Any
 
 from streams.verify.counts import Counts
-from streams.verify.lines import Lines
+from streams.verify.lines import Line, Lines
 
 ON_HAND, UNSELLABLE, RESERVED, INCOMING = range(4)
 FIGURES = ("on_hand", "unsellable", "reserved", "incoming")
@@ -31,17 +31,26 @@ def _unsellable_change(record: str, value: dict[str, Any]) -> int:
 
 
 class SkuStock:
-    """One SKU: figures by location, and the latest occurred_at of the events that were applied to it."""
+    """One SKU: figures by location, what is still to come and to go, and the latest occurred_at of its events."""
 
-    __slots__ = ("latest", "locations")
+    __slots__ = ("future", "latest", "locations")
 
     def __init__(self) -> None:
         self.latest = 0
         self.locations: dict[str, list[int]] = {}
+        self.future: dict[tuple[str, int], list[int]] = {}
+        """Units incoming and demanded by location and UTC day."""
 
     def at(self, location_id: str) -> list[int]:
         """Return the figures at a location, in the order of FIGURES."""
         return self.locations.setdefault(location_id, [0, 0, 0, 0])
+
+    def expect(self, line: Line) -> None:
+        """Add what an open line brings or takes on its day, if it has one."""
+        if line.day:
+            units = self.future.setdefault((line.location_id, line.day), [0, 0])
+            units[0] += line.incoming
+            units[1] += 0 if line.incoming else line.open
 
 
 class Fold:
@@ -51,10 +60,10 @@ class Fold:
     What the order of events matters to, which day a line is for, goes by the numbers of their ledger rows.
     """
 
-    def __init__(self, counts: Counts | None = None) -> None:
+    def __init__(self, counts: Counts | None = None, lines: Lines | None = None) -> None:
         self.skus: dict[str, SkuStock] = {}
         self.counts = counts or Counts(frozenset())
-        self.lines = Lines()
+        self.lines = lines or Lines()
 
     def of(self, sku: str) -> SkuStock:
         """Return what is known of a SKU."""
@@ -63,12 +72,16 @@ class Fold:
             stock = self.skus[sku] = SkuStock()
         return stock
 
+    def touch(self, value: dict[str, Any]) -> SkuStock:
+        """Note when an event happened that was applied, without what it does."""
+        stock = self.of(value["sku"])
+        stock.latest = max(stock.latest, value["occurred_at"])
+        return stock
+
     def add(self, record: str, value: dict[str, Any], number: int = 0) -> None:
         """Add one applied event, which has that number in the ledger."""
         sku, location_id, quantity = value["sku"], value["location_id"], value["quantity"]
-        stock = self.of(sku)
-        stock.latest = max(stock.latest, value["occurred_at"])
-        figures = stock.at(location_id)
+        figures = self.touch(value).at(location_id)
         moved = ON_HAND_SIGN.get(record, 0) * quantity
         figures[ON_HAND] += moved
         figures[UNSELLABLE] += _unsellable_change(record, value)
@@ -83,3 +96,4 @@ class Fold:
             figures = self.of(line.sku).at(line.location_id)
             figures[RESERVED] += line.reserved
             figures[INCOMING] += line.incoming
+            self.of(line.sku).expect(line)

@@ -105,20 +105,32 @@ class Source:
         disposition = self._random.choice(("SELLABLE", "DAMAGED", "QUALITY_CONTROL"))
         received = {"inbound_id": self._random.choice((None, line)), "quantity": self._random.randint(1, 30)}
         beyond: dict[str, dict[str, Any]] = {
-            "OrderPlaced": {"order_id": line, "hold_id": self._random.choice((None, None, self._hold_id()))},
+            "OrderPlaced": {
+                "order_id": line,
+                "hold_id": self._random.choice((None, None, self._hold_id())),
+                "deliver_at": self._random.choice((None, self._some_day())),
+            },
             "OrderShipped": {"order_id": line},
             "OrderCancelled": {"order_id": line},
             "ReturnReceived": {"disposition": disposition},
             "DispositionChanged": {"disposition": disposition},
             "GoodsReceived": received,
-            "InboundAnnounced": {"inbound_id": line, "eta": self._now_ms + DAY_MS},
+            "InboundAnnounced": {"inbound_id": line, "eta": self._some_day()},
             "InboundCancelled": {"inbound_id": line},
-            "TransferShipped": {"transfer_id": line, "to_location_id": other},
+            "TransferShipped": {
+                "transfer_id": line,
+                "to_location_id": other,
+                "eta": self._random.choice((None, self._some_day())),
+            },
             "TransferReceived": {"transfer_id": line, "from_location_id": other},
             "StockAdjusted": {"reason": "CORRECTION", "quantity": self._random.choice((-3, -1, 2, 5))},
             "StockCounted": self._counted(value),
         }
         return beyond.get(record, {})
+
+    def _some_day(self) -> int:
+        """Return a time of yesterday, today, tomorrow or later."""
+        return self._now_ms + self._random.choice((-1, 0, 1, 1, 1, 1, 3, 40)) * DAY_MS
 
     def _counted(self, value: dict[str, Any]) -> dict[str, Any]:
         """Return what a count has: most are young enough to count, and of few moments, so that they meet."""
@@ -165,6 +177,8 @@ class Source:
         if record in {"ConfirmHold", "OrderPlaced"}:
             asked["order_id"] = str(self._random.randint(1, 3))
             asked["quantity"] = self._random.randint(1 if record == "OrderPlaced" else 0, 4)
+        if record == "OrderPlaced":
+            asked["deliver_at"] = self._random.choice((None, self._some_day()))
         return asked
 
     def _signs_of_life(self) -> list[Input]:

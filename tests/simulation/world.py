@@ -28,6 +28,8 @@ NESTED_ACTIONS = 6
 TAKEOVER_STEPS = 30  # Enough for three workers to hear of a rebalance, join, restore and apply.
 HEALING_ROUNDS = 400  # A few dozen are enough for a sound engine; past this it will never drain.
 HEALING_TICK_MS = 700  # Longer than a tick of the engine; ten let the sessions of the dead end.
+DAY_MS = 86_400_000
+EVENINGS_MS = (2_000, 5_000, 10_000)  # Schedules that begin so long before midnight see a day end.
 QUIET_ROUNDS = 3  # Rounds without anything left to read, so that ticks have acted too.
 
 
@@ -108,6 +110,9 @@ class World:
             session_timeout_ms=SESSION_TIMEOUT_MS,
             transaction_timeout_ms=self.random.choice(TRANSACTION_TIMEOUTS_MS),
         )
+        if self.random.random() < 0.5:
+            to_midnight_ms = -self.cluster.now_ms % DAY_MS
+            self.cluster.tick(to_midnight_ms - self.random.choice(EVENINGS_MS))
         for name, partitions in scenario.topics(self.random).items():
             self.cluster.create_topic(name, partitions)
         self.inputs = scenario.inputs(self.random, self.cluster.now_ms)

@@ -145,8 +145,8 @@ def test_honest_cluster_is_verified(run_verify: Callable[..., tuple[int, str]]) 
     report = json.loads(output)
     assert code == 0
     assert report["agrees"]
-    assert report["counts"]["events"] == 8
-    assert report["counts"]["view_entries"] == 6
+    assert report["counts"]["events"] == 22
+    assert report["counts"]["view_entries"] == 12
 
 
 def test_stale_view_is_named(cluster: Cluster, run_verify: Callable[..., tuple[int, str]]) -> None:
@@ -163,7 +163,7 @@ def test_stale_view_is_named(cluster: Cluster, run_verify: Callable[..., tuple[i
     redis.hset(key, "GHOST", honest)
     code, output = run_verify()
     assert code == 1
-    assert "SKUs in the view: expected 2, found 3" in output
+    assert "SKUs in the view: expected 4, found 5" in output
     assert run_verify("--no-view")[0] == 0
     redis.hdel(key, "GHOST")
     redis.close()

@@ -14,10 +14,8 @@ from schemas.wire import encode
 from streams.verify.decoding import version_of
 from streams.verify.partitioning import _murmur2
 from streams.verify.policies import PolicyBook
-from streams.verify.rules import Event, examine
 from streams.verify.silence import Hearing
-from streams.verify.stock import Fold
-from tests.verify.world import NOON, PLAN, fact
+from tests.verify.world import NOON
 
 ALLOWED_IMPORTS = {"confluent_kafka", "fastavro", "redis", "streams.verify"}
 
@@ -51,94 +49,6 @@ def test_verification_shares_no_code_with_what_it_verifies() -> None:
 def test_murmur2_is_kafkas(key: bytes, hashed: int) -> None:
     """The hash equals that of Kafka's own tests (UtilsTest.testMurmur2)."""
     assert _murmur2(key) == hashed & 0xFFFFFFFF
-
-
-def problems(record: str, value: dict[str, Any], key: bytes | None = None) -> set[str]:
-    """Return the problems of an event on its own topic."""
-    allowed = next(records for records in PLAN.inputs.values() if record in records)
-    event = examine(value["sku"].encode() if key is None else key, encode(record, value), allowed)
-    return set(event.problems if isinstance(event, Event) else event)
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, set()),
-        ({"quantity": 0}, {"INVALID_QUANTITY"}),
-        ({"quantity": -1}, {"INVALID_QUANTITY"}),
-        ({"quantity": 1_000_000_001}, {"INVALID_QUANTITY"}),
-        ({"occurred_at": 946_684_799_999}, {"INVALID_TIME"}),
-        ({"event_id": ""}, {"INVALID_IDENTITY"}),
-        ({"location_id": ""}, {"INVALID_IDENTITY"}),
-        ({"source_id": "x" * 600}, {"INVALID_IDENTITY"}),
-        ({"sku": " A"}, {"INVALID_SKU"}),
-        ({"sku": "e\u0301"}, {"INVALID_SKU"}),
-        ({"sku": "A\x07"}, {"INVALID_SKU"}),
-        ({"sku": "\xfc" * 101}, {"INVALID_SKU"}),
-        ({"sku": "\xfc"}, set()),
-    ],
-)
-def test_rules_name_what_is_wrong(changes: dict[str, Any], expected: set[str]) -> None:
-    """Each broken rule gives its reason, and a good sale gives none."""
-    assert problems("SaleRecorded", fact("A", "1", 1) | changes) == expected
-
-
-def test_key_must_be_the_sku() -> None:
-    """A missing, foreign or damaged key is a problem of its own."""
-    for key in (b"", b"B", b"\xff"):
-        assert problems("SaleRecorded", fact("A", "1", 1), key) == {"INVALID_KEY"}
-
-
-def test_adjustments_may_be_negative_but_not_zero() -> None:
-    """A correction is signed."""
-    assert problems("StockAdjusted", fact("A", "1", -5, reason="STOLEN")) == set()
-    assert problems("StockAdjusted", fact("A", "1", 0, reason="STOLEN")) == {"INVALID_QUANTITY"}
-
-
-def test_transfer_to_itself_is_refused() -> None:
-    """Goods can't be moved to where they are."""
-    value = fact("A", "1", 1, transfer_id="T", to_location_id="store")
-    assert problems("TransferShipped", value) == {"INVALID_IDENTITY"}
-
-
-def test_undecodable_and_foreign_records_are_told() -> None:
-    """Damaged bytes, nothing at all, and a record of another topic each have no event."""
-    allowed = PLAN.inputs["stock-returns"]
-    good = encode("SaleRecorded", fact("A", "1", 1))
-    assert examine(b"A", None, allowed) == frozenset({"UNDECODABLE"})
-    assert examine(b"A", good[:-1], PLAN.inputs["stock-sales"]) == frozenset({"UNDECODABLE"})
-    assert examine(b"A", good + b"\x00", PLAN.inputs["stock-sales"]) == frozenset({"UNDECODABLE"})
-    assert examine(b"A", b"\x00\x00\x00\x03\xe7" + good[5:], allowed) == frozenset({"UNDECODABLE"})
-    found = examine(b"A", good, allowed)
-    assert not isinstance(found, Event)
-    assert "UNEXPECTED_RECORD" in found
-
-
-def test_lines_give_the_same_figures_in_any_order() -> None:
-    """A shipment before its order waits for it in the line; reserved is never below zero."""
-    placed = ("OrderPlaced", fact("A", "1", 5, order_id="O"))
-    shipped = ("OrderShipped", fact("A", "2", 3, order_id="O"))
-    cancelled = ("OrderCancelled", fact("A", "3", 1, order_id="O"))
-    for order in ([placed, shipped, cancelled], [shipped, cancelled, placed], [cancelled, placed, shipped]):
-        fold = Fold()
-        for number, (record, value) in enumerate(order):
-            fold.add(record, value, number)
-        fold.finish()
-        assert fold.skus["A"].locations == {"store": [-3, 0, 1, 0]}
-    fold = Fold()
-    fold.add(*shipped)
-    fold.finish()
-    assert fold.skus["A"].locations == {"store": [-3, 0, 0, 0]}
-
-
-def test_received_goods_net_their_inbound_line() -> None:
-    """Announced 10, received 4 of them and 2 of no line: incoming 6, on hand 6."""
-    fold = Fold()
-    fold.add("InboundAnnounced", fact("A", "1", 10, inbound_id="I", eta=NOON))
-    fold.add("GoodsReceived", fact("A", "2", 4, inbound_id="I"), 1)
-    fold.add("GoodsReceived", fact("A", "3", 2, inbound_id=None), 2)
-    fold.finish()
-    assert fold.skus["A"].locations == {"store": [6, 0, 0, 6]}
 
 
 def at(location_id: str, on_hand: int, **more: int) -> dict[str, Any]:
