@@ -316,9 +316,28 @@ class Engine:
         numbers = {number for _, number in partitions}
         try:
             whole = set(self._restorer.park(numbers))
-        except RetriableLogError:
+            if whole:
+                self._prove_membership()
+        except (RetriableLogError, AbortableLogError):
             whole = set()
         self._leave(numbers, kept=whole)
+
+    def _prove_membership(self) -> None:
+        """
+        Have the broker say that nobody else owned our partitions until now.
+
+        Who is frozen while it is asked to leave may be expelled meanwhile: what it parks then would be taken for up
+        to date though others have written. Raises FencedError when that has happened. The simulation found that.
+        """
+        assert self._group is not None, "only a member is asked to leave"
+        producer = self._producers[self._turn]
+        producer.begin()
+        try:
+            producer.send_offsets(self._fence(), self._group)
+            producer.commit()
+        except AbortableLogError:
+            producer.abort()
+            raise
 
     def _on_lost(self, partitions: list[Partition]) -> None:
         """Forget everything: others may have written since our last commit."""

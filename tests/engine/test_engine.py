@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from streams.engine.engine import Engine, EngineConfig
-from streams.engine.errors import ConfigurationError
-from streams.engine.memory_log import MemoryCluster, MemoryLog
+from streams.engine.errors import ConfigurationError, FencedError
+from streams.engine.memory_log import MemoryCluster, MemoryLog, Process
 from streams.engine.memory_log.producer import MemoryProducer
 from streams.engine.seen import SLOTS_SWEPT
 from tests.simulation.counting import (
@@ -30,6 +30,7 @@ TOPICS = (LEFT, RIGHT, LEDGER, DEAD, SEEN, TOTALS, RULES)
 WINDOW_HOURS = 2
 HOUR_MS = 3_600_000
 SLOTS = 65_536
+SESSION_MS = 60_000  # Longer than any session of the log in memory.
 
 
 def cluster_of(partitions: int = 1, **others: int) -> MemoryCluster:
@@ -41,11 +42,11 @@ def cluster_of(partitions: int = 1, **others: int) -> MemoryCluster:
     return cluster
 
 
-def engine_on(cluster: MemoryCluster) -> Engine:
+def engine_on(cluster: MemoryCluster, worker_id: str = "worker-0", process: Process | None = None) -> Engine:
     """An engine that has not started."""
-    config = EngineConfig(GROUP, "worker-0", (LEFT, RIGHT), (LEDGER, DEAD), SEEN, WINDOW_HOURS, 50)
+    config = EngineConfig(GROUP, worker_id, (LEFT, RIGHT), (LEDGER, DEAD), SEEN, WINDOW_HOURS, 50)
     return Engine(
-        MemoryLog(cluster),
+        MemoryLog(cluster, process or Process(worker_id)),
         config,
         Counting(),
         SilentMonitor(),
@@ -139,3 +140,32 @@ def test_identities_leave_before_what_they_made(monkeypatch: pytest.MonkeyPatch)
     feed(cluster, "a")
     run_until(engine, cluster, 1)
     assert produced.index(SEEN) < produced.index(TOTALS)
+
+
+def test_who_was_frozen_while_asked_to_leave_does_not_take_its_tables_for_up_to_date() -> None:
+    """Others may have written meanwhile: the broker is asked before anything is parked, and the worker ends."""
+    cluster = cluster_of()
+    armed: list[Engine] = []
+
+    def at_point(point: str) -> None:
+        if armed and point == "before reader.end_offsets":
+            successor = armed.pop()
+            process.frozen = True
+            cluster.tick(SESSION_MS)
+            feed(cluster, "b")
+            run_until(successor, cluster, 2)
+            process.frozen = False
+
+    process = Process("worker-0", at_point)
+    first, second = engine_on(cluster, process=process), engine_on(cluster, "worker-1")
+    first.start()
+    feed(cluster, "a")
+    run_until(first, cluster, 1)
+    armed.append(second)
+    second.start()
+    with pytest.raises(FencedError):  # noqa: PT012 - it takes some steps until it hears of the other.
+        for _ in range(500):
+            if armed:
+                second.step(0.0)
+            first.step(0.0)
+            cluster.tick(20)
