@@ -109,8 +109,13 @@ def _pending_offsets_ignored() -> AbstractContextManager[Any]:
 
 
 def _lost_taken_for_revoked() -> AbstractContextManager[Any]:
-    """Others may have written since: what is parked as up to date no longer is."""
-    return patch.object(Engine, "_on_lost", Engine._on_revoke)
+    """Others may have written since: what is parked as up to date, without asking the broker, no longer is."""
+
+    def mutated(engine: Engine, partitions: list[Partition]) -> None:
+        numbers = {number for _, number in partitions}
+        engine._leave(numbers, kept=set(engine._restorer.park(numbers)))
+
+    return patch.object(Engine, "_on_lost", mutated)
 
 
 def _inputs_before_restore() -> AbstractContextManager[Any]:
