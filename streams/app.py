@@ -54,15 +54,15 @@ def topic_wishes(settings: Settings) -> list[TopicWish]:
 
 def engine_config(settings: Settings) -> EngineConfig:
     """Return what the engine needs to know: which topics come in and go out."""
-    inputs = {topic.name for topic in topology.INPUTS}
+    inputs = [topic.name for topic in (*topology.INPUTS, *topology.INTERNAL_INPUTS)]
     tables = {topic.name for topic in (*topology.TABLES, topology.SEEN_EVENTS)}
     aside = {topic.name for topic in (topology.DEAD_LETTER_DECISIONS, *topology.CHANNEL_TOPICS)}
     everything = {topic.name for topic in topology.all_topics(settings.channels)}
     return EngineConfig(
         settings.group_id,
         settings.worker_id,
-        tuple(topic.name for topic in topology.INPUTS),
-        tuple(sorted(everything - inputs - tables - aside)),
+        tuple(inputs),
+        tuple(sorted(everything - set(inputs) - tables - aside)),
         topology.SEEN_EVENTS.name,
         topology.DEDUPLICATION_WINDOW_DAYS * topology.HOURS_PER_DAY,
         settings.batch_max_records,

@@ -144,6 +144,19 @@ COMPONENT_LEVELS = Topic(
     "what channels may sell of bundles' components, read whole by every worker",
     internal=True,
 )
+BUNDLE_ORDERS = Topic(
+    "stock-bundle-orders",
+    ("BundleOrder",),
+    "orders for bundles that are open, or not decided yet",
+    internal=True,
+)
+BUNDLE_ANSWERS = Topic(
+    "stock-bundle-answers",
+    ("BundlePartAnswered",),
+    "what components answer to orders for bundles; an input of the stock agent",
+    retention_days=14,
+    internal=True,
+)
 SOURCES = Topic(
     "stock-sources",
     ("SourceHeard", "SourceSilence"),
@@ -207,8 +220,10 @@ INPUTS = (
     STOCK_POLICIES,
     STOCK_ITEMS,
 )
+INTERNAL_INPUTS = (BUNDLE_ANSWERS,)
+"""What stock workers tell each other: without retries and dead letters, since nobody else writes there."""
 OUTPUTS = (STOCK_LEVELS, STOCK_MOVEMENTS, STOCK_ALERTS, RESERVATION_RESULTS)
-TABLES = (STOCK_LEVELS, OPEN_LINES, HOLDS, COUNTS_IN_FORCE, FEED_ROWS)
+TABLES = (STOCK_LEVELS, OPEN_LINES, HOLDS, COUNTS_IN_FORCE, FEED_ROWS, BUNDLE_ORDERS)
 """State of the stock agent, by partition."""
 GLOBALS = (POLICIES_IN_FORCE, ITEMS_IN_FORCE, FEEDS, COMPONENT_LEVELS, SOURCES)
 """State that concerns more than one partition: every worker reads all of it."""
@@ -217,6 +232,8 @@ INTERNAL = (
     HOLDS,
     COUNTS_IN_FORCE,
     FEED_ROWS,
+    BUNDLE_ORDERS,
+    BUNDLE_ANSWERS,
     SEEN_EVENTS,
     *GLOBALS,
     DEAD_LETTER_DECISIONS,

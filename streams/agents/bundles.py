@@ -1,25 +1,18 @@
 """
-Bundles: what components' levels make of them, and what their events mean for components (semantics 9).
+What channels may sell of bundles, as their components' levels have it (semantics 9).
 
 The components of a bundle lie on other partitions. Their owners publish what channels may sell of them whenever that
 changes, on a global topic that every worker reads whole: so a bundle's owner always has what it needs at hand.
-The other way an event of a bundle is exploded into events of its components, on the input topics, in the transaction
-that writes its ledger row: each of them is there exactly once, whatever fails, and is an event like any other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from streams import topology
 from streams.agents import stock_codec as codec
 from streams.agents.items import ItemBook
-from streams.agents.movements import MovementDesk, reference_of
 from streams.agents.writing import Writing
-from streams.domain import bundles, fold, lines
+from streams.domain import bundles
 from streams.domain.bundles import ComponentAvailability, ComponentLevel
-from streams.domain.errors import GiveUp, Reason
-from streams.domain.events import OWN_SOURCE, OrderPlaced, StockCounted, StockEvent
-from streams.domain.stock import Stock
-from streams.engine.partitioner import partition_for
 
 LEVELS = topology.COMPONENT_LEVELS.name
 
@@ -85,86 +78,3 @@ class BundleBook:
         """Return a component's level; of a bundle in a bundle none, so that it can't be sold until it is mended."""
         key = sku.encode()
         return None if key in self._items.bundles else self._levels.get(key)
-
-
-class BundleDesk:
-    """Explodes events of bundles."""
-
-    def __init__(self, writing: Writing, items: ItemBook, movements: MovementDesk) -> None:
-        self._writing = writing
-        self._items = items
-        self._lines = movements.lines
-
-    def concerns(self, partition: int, key: bytes, event: StockEvent | StockCounted) -> bool:
-        """Return True unless an event belongs to what was opened before its SKU became a bundle."""
-        if key not in self._items.bundles:
-            return False
-        line = None if isinstance(event, StockCounted) else lines.line_of(event)
-        return line is None or self._lines.table.get(partition, codec.line_key(key, line)) is None
-
-    def parts(self, key: bytes, event: StockEvent | StockCounted) -> list[StockEvent]:
-        """Return what an event means for components, nothing for one that moves none. Raises GiveUp."""
-        if event.source_id == OWN_SOURCE:
-            raise GiveUp(Reason.IS_BUNDLE, f"{event.sku!r} is part of a bundle and a bundle itself")
-        if isinstance(event, StockCounted | OrderPlaced):
-            return []
-        return bundles.explode(event, self._items.bundles[key], self._writing.batch.now)
-
-    def apply(
-        self,
-        partition: int,
-        key: bytes,
-        stock: Stock,
-        event: StockEvent | StockCounted,
-        envelope: bytes,
-        parts: Sequence[StockEvent],
-    ) -> str:
-        """Move the components and write the bundle's ledger row; return its outcome."""
-        for part in parts:
-            self._send(part)
-        outcome, reason = fold.EXPLODED, None
-        if isinstance(event, StockCounted):
-            # Nobody can count what lies on no shelf: a figure of a channel's, made of components as ours is.
-            outcome, reason = fold.NOT_TRUSTED, Reason.IS_BUNDLE
-        elif isinstance(event, OrderPlaced):
-            outcome, reason = fold.REJECTED, Reason.IS_BUNDLE
-        self._record(partition, key, stock, event, envelope, outcome, reason)
-        return outcome
-
-    def repeat(
-        self, partition: int, key: bytes, stock: Stock, event: StockEvent | StockCounted, envelope: bytes
-    ) -> str:
-        """Write the ledger row of an event that has been exploded before."""
-        self._record(partition, key, stock, event, envelope, fold.DUPLICATE, None)
-        return fold.DUPLICATE
-
-    def _send(self, part: StockEvent) -> None:
-        key = part.sku.encode()
-        topic = topology.EVENT_TOPICS[type(part).__name__].name
-        right = partition_for(key, self._writing.settings.partitions)
-        self._writing.batch.emit(topic, right, key, codec.encode_event(part))
-
-    def _record(
-        self,
-        partition: int,
-        key: bytes,
-        stock: Stock,
-        event: StockEvent | StockCounted,
-        envelope: bytes,
-        outcome: str,
-        reason: Reason | None,
-    ) -> None:
-        level = stock.level(event.location_id)
-        self._writing.movement(
-            partition,
-            key,
-            envelope,
-            type(event).__name__,
-            outcome,
-            reason,
-            event.occurred_at,
-            level,
-            level,
-            stock.version,
-            reference_of(event),
-        )

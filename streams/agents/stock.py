@@ -12,20 +12,22 @@ module finds out what a record is and whether it may be applied; the desks besid
     holds        checkout holds: requests, answers, expiry
     policies     documents, and the SKUs to re-evaluate after them
     items        SKU master data: what sources describe, merged
-    bundles      what components make of bundles, and events of bundles of components
+    bundles      what channels may sell of bundles, by what they may sell of components
+    bundle_moves events of bundles, exploded into events of components, and orders for bundles
     sources      which sources were heard when, and whose silence is too long
     telling      what channels and people are told at the end of the batch
     refusals     retries, dead letters, records on a wrong partition
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from streams import topology
 from streams.agents import hold_codec
 from streams.agents import stock_codec as codec
-from streams.agents.bundles import BundleBook, BundleDesk
+from streams.agents.bundle_moves import BundleDesk
+from streams.agents.bundles import BundleBook
 from streams.agents.counts import CountDesk
 from streams.agents.feed_book import FeedBook
 from streams.agents.feeds import FeedDesk
@@ -55,6 +57,7 @@ SKUS_REEVALUATED = 1_000  # At a time after a change of policies or channels: ab
 
 POLICIES, IN_FORCE = topology.STOCK_POLICIES.name, topology.POLICIES_IN_FORCE.name
 ITEMS, ITEMS_IN_FORCE = topology.STOCK_ITEMS.name, topology.ITEMS_IN_FORCE.name
+ANSWERS = topology.BUNDLE_ANSWERS.name
 RESERVATIONS = topology.STOCK_RESERVATIONS.name
 
 
@@ -118,6 +121,7 @@ class StockAgent:
             self._movements.counts.table,
             self._holds.table,
             self._feeds.table,
+            self._bundles.table,
         )
         self.recent = self._writing.recent
         self._globals: dict[str, Callable[[bytes, bytes | None], None]] = {
@@ -128,6 +132,13 @@ class StockAgent:
             topology.FEEDS.name: feed_book.take,
         }
         self.global_topics = tuple(self._globals)
+        self._appliers: dict[str, Callable[[Record], None]] = {
+            POLICIES: self._apply_policy,
+            ITEMS: self._apply_item,
+            RESERVATIONS: self._apply_request,
+            ANSWERS: self._bundles.take,
+        }
+        """What is applied by topic; everything else moves or sets stock."""
         self._stale: dict[tuple[int, bytes], None] = {}
         self._owned: set[int] = set()
         self._today = 0
@@ -209,14 +220,16 @@ class StockAgent:
         self._item_desk.begin()
         self._components.begin()
         self._feeds.begin()
+        self._bundles.begin()
         self._holds.pass_time()
         self._lines.pass_time()
         self._turn_day()
+        appliers, apply = self._appliers, self._apply
         for record in self._feeds.intake.take_alike(batch.records):
             try:
-                self._apply(record)
+                appliers.get(record.topic(), apply)(record)
             except EventRefused as refusal:
-                self._refusals.refuse(record, refusal)
+                self._refusals.refuse(record, self._bundles.refuse(record, refusal))
         self._feeds.advance()
         self._writing.sources.pop(OWN_SOURCE, None)  # Nobody can hear from us that a source is alive.
         self._sources.listen()
@@ -255,17 +268,8 @@ class StockAgent:
     # One record ------------------------------------------------------------------------------------------
 
     def _apply(self, record: Record) -> None:
-        topic = record.topic()
-        if topic == POLICIES:
-            self._apply_policy(record)
-            return
-        if topic == ITEMS:
-            self._apply_item(record)
-            return
-        if topic == RESERVATIONS:
-            self._apply_request(record)
-            return
-        data, partition = record.value(), record.partition()
+        """Apply an event that moves or sets stock."""
+        topic, data, partition = record.topic(), record.value(), record.partition()
         event, envelope_end = codec.read_event(topic, data)
         assert data is not None, "read_event refuses null values"
         key = self._checked_key(record, event.sku)
@@ -278,41 +282,44 @@ class StockAgent:
             if self._refusals.forward(record, key):
                 return
             stock = self._new_stock(event)
-        is_bundle = self._items.bundles and self._bundles.concerns(partition, key, event)
-        parts = self._bundles.parts(key, event) if is_bundle else None
-        verdict = self._verdict(record, event.source_id, event.event_id, data)
-        envelope = data[HEADER_BYTES:envelope_end]
-        is_new = verdict is not Verdict.DUPLICATE
-        if isinstance(event, StockCounted) and event.feed_kind == FULL:
-            # The ledger has what a feed changes, and nothing of rows that are only there.
-            outcome = self._feeds.intake.take(partition, event, data) if is_new else fold.DUPLICATE
+        if self._bundles.active and self._bundles.concerns(partition, key, event):
+            outcome = self._apply_to_bundle(record, key, stock, event, data[HEADER_BYTES:envelope_end])
         else:
-            outcome = self._act(partition, key, stock, event, envelope, record, parts, is_new=is_new)
-        self._writing.outcomes[topic, outcome] += 1
+            outcome = self._apply_to_stock(record, key, stock, event, data[HEADER_BYTES:envelope_end])
+        if outcome is not None:
+            self._writing.outcomes[topic, outcome] += 1
         self._writing.heard(event.source_id, event.occurred_at)
 
-    def _act(
-        self,
-        partition: int,
-        key: bytes,
-        stock: Stock,
-        event: StockEvent | StockCounted,
-        envelope: bytes,
-        record: Record,
-        parts: Sequence[StockEvent] | None,
-        *,
-        is_new: bool,
+    def _apply_to_stock(
+        self, record: Record, key: bytes, stock: Stock, event: StockEvent | StockCounted, envelope: bytes
     ) -> str:
-        """Have the right desk do what an event says; parts are of a bundle, None for anything else."""
-        if parts is not None:
-            if is_new:
-                return self._bundles.apply(partition, key, stock, event, envelope, parts)
-            return self._bundles.repeat(partition, key, stock, event, envelope)
+        partition = record.partition()
+        is_new = self._verdict(record, event.source_id, event.event_id) is not Verdict.DUPLICATE
         if isinstance(event, StockCounted):
+            if event.feed_kind == FULL:
+                # The ledger has what a feed changes, and nothing of rows that are only there.
+                return (
+                    self._feeds.intake.take(partition, event, record.value() or b"")
+                    if is_new
+                    else fold.DUPLICATE
+                )
             count = self._counts.apply if is_new else self._counts.repeat
             return count(partition, key, stock, event, envelope)
         move = self._movements.apply if is_new else self._movements.repeat
-        return move(partition, key, stock, event, envelope, record)
+        outcome = move(partition, key, stock, event, envelope, record)
+        if event.source_id == OWN_SOURCE:
+            self._bundles.reply(record, event, outcome)
+        return outcome
+
+    def _apply_to_bundle(
+        self, record: Record, key: bytes, stock: Stock, event: StockEvent | StockCounted, envelope: bytes
+    ) -> str | None:
+        """Return the outcome; None for an order that components are asked for."""
+        partition = record.partition()
+        parts = self._bundles.parts(partition, key, event)
+        if self._verdict(record, event.source_id, event.event_id) is Verdict.DUPLICATE:
+            return self._bundles.repeat(partition, key, stock, event, envelope)
+        return self._bundles.apply(partition, key, stock, event, envelope, parts)
 
     def _checked_key(self, record: Record, sku: str) -> bytes:
         """Return the record's key, which must be its SKU (design D4)."""
@@ -330,9 +337,10 @@ class StockAgent:
             raise NotYet(Reason.UNKNOWN_SKU, f"SKU {event.sku!r} is not known to the catalogue yet")
         return Stock(event.sku)
 
-    def _verdict(self, record: Record, source_id: str, event_id: str, data: bytes) -> Verdict:
+    def _verdict(self, record: Record, source_id: str, event_id: str) -> Verdict:
         identity = identity_hash(source_id.encode(), event_id.encode())
-        verdict = self._writing.batch.seen.check(record.partition(), identity, content_hash(data))
+        content = content_hash(record.value() or b"")
+        verdict = self._writing.batch.seen.check(record.partition(), identity, content)
         if verdict is Verdict.CONFLICT:
             raise GiveUp(
                 Reason.IDEMPOTENCY_CONFLICT, f"{source_id!r} has sent another event under the id {event_id!r}"
@@ -351,7 +359,7 @@ class StockAgent:
             if self._refusals.forward(record, key):
                 return
             _check_sku(request.sku)
-        verdict = self._verdict(record, request.source_id, request.event_id, data)
+        verdict = self._verdict(record, request.source_id, request.event_id)
         self._lines.settle(partition, key)
         decide = self._holds.repeat if verdict is Verdict.DUPLICATE else self._holds.apply
         self._writing.outcomes[record.topic(), decide(partition, key, request)] += 1
@@ -367,7 +375,7 @@ class StockAgent:
         if self._refusals.forward(record, key):
             return
         policy_rules.check(policy, self._writing.batch.now)
-        verdict = self._verdict(record, policy.source_id, policy.event_id, data)
+        verdict = self._verdict(record, policy.source_id, policy.event_id)
         if verdict is Verdict.DUPLICATE:
             outcome = fold.DUPLICATE
         elif policy.supersedes(
@@ -390,7 +398,7 @@ class StockAgent:
         _check_sku(described.sku)
         catalogue.check(described, self._writing.batch.now)
         self._item_desk.check(key, described)
-        verdict = self._verdict(record, described.source_id, described.event_id, data)
+        verdict = self._verdict(record, described.source_id, described.event_id)
         if verdict is Verdict.DUPLICATE:
             outcome = fold.DUPLICATE
         else:

@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas import RECORDS, schema_id, versions
 from streams import topology
+from streams.domain.bundle_orders import AskedOrder, BundleOrder
 from streams.domain.bundles import ComponentAvailability, ComponentLevel
 from streams.domain.catalogue import AttributeOrigin, BundleComponent, Item, ItemDescribed, ItemUnit
 from streams.domain.counts import CountInForce
@@ -83,6 +84,13 @@ decode_component_level: Callable[[bytes], ComponentLevel] = record_readers(
     "ComponentLevel", ComponentLevel, ComponentAvailability=ComponentAvailability
 )
 _write_component_level = writer_of("ComponentLevel")
+
+decode_bundle_order: Callable[[bytes], BundleOrder] = record_readers(
+    "BundleOrder", BundleOrder, BundleComponent=BundleComponent, AskedOrder=AskedOrder
+)
+_write_bundle_order = writer_of("BundleOrder")
+write_part_answered = writer_of("BundlePartAnswered")
+read_part_answered = record_readers("BundlePartAnswered", lambda *fields: fields)
 
 decode_count: Callable[[bytes], CountInForce] = record_readers("CountInForce", CountInForce)
 _write_count = writer_of("CountInForce")
@@ -177,6 +185,11 @@ def encode_event(event: StockEvent) -> bytes:
 def encode_component_level(level: ComponentLevel) -> bytes:
     """Return a stock-component-levels value."""
     return _write_component_level(*level)
+
+
+def encode_bundle_order(_key: bytes, order: BundleOrder) -> bytes:
+    """Return a stock-bundle-orders value."""
+    return _write_bundle_order(*order)
 
 
 def known_header(topic: str, data: bytes | None) -> bytes:

@@ -226,7 +226,8 @@ class Harvest(list[Emitted]):
 
 def as_record(emitted: Emitted) -> MemoryRecord:
     """What was emitted, as it is read."""
-    return MemoryRecord((emitted.topic, emitted.partition, 0), emitted.key, emitted.value, None, NOW)
+    place = emitted.topic, emitted.partition, 0
+    return MemoryRecord(place, emitted.key, emitted.value, emitted.headers or None, NOW)
 
 
 def as_fields(event: Any) -> Any:

@@ -8,6 +8,7 @@ import pytest
 
 import schemas
 from streams import topology
+from streams.domain.bundle_orders import AskedOrder, BundleOrder
 from streams.domain.bundles import ComponentAvailability, ComponentLevel
 from streams.domain.catalogue import AttributeOrigin, BundleComponent, Item, ItemDescribed, ItemUnit
 from streams.domain.events import STOCK_EVENTS, StockCounted
@@ -47,6 +48,7 @@ TOP_LEVEL: dict[str, Any] = {kind.__name__: kind for kind in (*STOCK_EVENTS, *RE
     "ItemDescribed": ItemDescribed,
     "Item": Item,
     "ComponentLevel": ComponentLevel,
+    "BundleOrder": BundleOrder,
 }
 NESTED: dict[tuple[str, str], Any] = {
     ("Hold", "answers"): HoldAnswer,
@@ -59,6 +61,8 @@ NESTED: dict[tuple[str, str], Any] = {
     ("StockLevel", "standing"): StandingAlert,
     ("OpenLine", "waiting"): WaitingEvent,
     ("ComponentLevel", "channels"): ComponentAvailability,
+    ("BundleOrder", "components"): BundleComponent,
+    ("BundleOrder", "asked"): AskedOrder,
     ("Item", "units"): ItemUnit,
     ("Item", "components"): BundleComponent,
     ("Item", "origins"): AttributeOrigin,
