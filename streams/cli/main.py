@@ -36,6 +36,8 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
     ("topics", "streams.cli.topics", "app"),
     ("view", "streams.cli.view", "view_app"),
 )
+NAMES = frozenset(name for name, _, _ in (*_COMMANDS, *_GROUPS))
+"""What may come after `onhand`."""
 
 
 def _version(asked: bool) -> None:
@@ -60,12 +62,11 @@ def build(wanted: str | None) -> typer.Typer:
     """
     app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
     app.callback()(_about)
-    known = {name for name, _, _ in (*_COMMANDS, *_GROUPS)}
     for name, module, attribute in _COMMANDS:
-        if wanted == name or wanted not in known:
+        if wanted == name or wanted not in NAMES:
             app.command(name)(_load(module, attribute))
     for name, module, attribute in _GROUPS:
-        if wanted == name or wanted not in known:
+        if wanted == name or wanted not in NAMES:
             app.add_typer(_load(module, attribute), name=name)
     return app
 
