@@ -7,7 +7,7 @@ for the state machine to compare the agent with.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 ON_HAND = {
@@ -25,6 +25,8 @@ OPENS = {
     "InboundAnnounced": ("INBOUND", "inbound_id", "location_id"),
     "TransferShipped": ("TRANSFER", "transfer_id", "to_location_id"),
 }
+DAYS = {"OrderPlaced": "deliver_at", "InboundAnnounced": "eta", "TransferShipped": "eta"}
+DAY_MS = 86_400_000
 CLOSES = {
     "OrderShipped": ("ORDER", "order_id", "location_id"),
     "OrderCancelled": ("ORDER", "order_id", "location_id"),
@@ -63,6 +65,32 @@ class Held:
     state: str
 
 
+@dataclass(frozen=True)
+class Line:
+    """An order, delivery or transfer; latest is when it was opened last and the day told then, 0 for none."""
+
+    opened: int = 0
+    closed: int = 0
+    latest: tuple[int, int] = (0, 0)
+
+    @property
+    def open(self) -> int:
+        """Units that may still move."""
+        return max(0, self.opened - self.closed)
+
+    @property
+    def day(self) -> int | None:
+        """The UTC day on which it is wanted or expected, None for now or not known."""
+        return self.latest[1] // DAY_MS or None
+
+    def opened_with(self, record: str, event: dict[str, Any], now: int) -> Line:
+        """Opened further: the latest opening tells the day, and an order's day that has come is none."""
+        latest = max(self.latest, (event["occurred_at"], event[DAYS[record]] or 0))
+        if record == "OrderPlaced" and latest[1] // DAY_MS <= now // DAY_MS:
+            latest = latest[0], 0
+        return replace(self, opened=self.opened + event["quantity"], latest=latest)
+
+
 @dataclass
 class Sku:
     """Everything that has happened to one SKU."""
@@ -71,7 +99,7 @@ class Sku:
     reserved_moves: list[Moved] = field(default_factory=list)
     unsellable: dict[str, int] = field(default_factory=dict)
     counts: dict[str, Counted] = field(default_factory=dict)
-    lines: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    lines: dict[tuple[str, str, str], Line] = field(default_factory=dict)
     holds: dict[str, Held] = field(default_factory=dict)
     safety_stock: int = 0
 
@@ -96,13 +124,48 @@ class Sku:
             if move.location_id == location_id and move.occurred_at <= count.as_of
         )
 
-    def open_units(self, kinds: tuple[str, ...], location_id: str) -> int:
-        """Units still open of lines."""
+    def open_units(self, kinds: tuple[str, ...], location_id: str, *, days: bool) -> int:
+        """Units still open of lines; with days also of those that name one."""
         return sum(
-            max(0, units)
-            for (kind, _, place), units in self.lines.items()
-            if kind in kinds and place == location_id
+            line.open
+            for (kind, _, place), line in self.lines.items()
+            if kind in kinds and place == location_id and (days or line.day is None)
         )
+
+    def begin_day(self, now: int) -> None:
+        """Reserve what is wanted on a day that has begun."""
+        for key, line in self.lines.items():
+            if key[0] == "ORDER" and line.open and line.day is not None and line.day <= now // DAY_MS:
+                self.lines[key] = replace(line, latest=(line.latest[0], 0))
+
+    def future(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """Units (expected, wanted) by location and day."""
+        found: dict[tuple[str, int], tuple[int, int]] = {}
+        for (kind, _, place), line in self.lines.items():
+            if line.open and line.day is not None:
+                expected, wanted = found.get((place, line.day), (0, 0))
+                units = (0, line.open) if kind == "ORDER" else (line.open, 0)
+                found[place, line.day] = expected + units[0], wanted + units[1]
+        return found
+
+    def promised(self, location_id: str, day: int, now: int, horizon_days: int) -> int:
+        """Available to promise at a location from a day on: the page's formula, read literally (semantics 10)."""
+        today = now // DAY_MS
+        sums = []
+        for last in range(day, max(day, today + horizon_days) + 1):
+            here = [(when, units) for (place, when), units in self.future().items() if place == location_id]
+            expected = sum(units[0] for when, units in here if today <= when <= last)
+            wanted = sum(units[1] for when, units in here if when <= last)
+            sums.append(self.available(location_id, now) + expected - wanted)
+        return min(sums)
+
+    def overdue(self, now: int) -> set[str]:
+        """Names of what is expected on a day that is over."""
+        return {
+            name
+            for (kind, name, _), line in self.lines.items()
+            if kind != "ORDER" and line.open and line.day is not None and line.day < now // DAY_MS
+        }
 
     def held(self, location_id: str, now: int) -> int:
         """Sum of the active holds."""
@@ -114,32 +177,44 @@ class Sku:
 
     def available(self, location_id: str, now: int) -> int:
         """What can still be promised at a location."""
-        bound = self.open_units(("ORDER",), location_id) + self.held(location_id, now) + self.safety_stock
+        reserved = self.open_units(("ORDER",), location_id, days=False)
+        bound = reserved + self.held(location_id, now) + self.safety_stock
         return self.on_hand(location_id) - self.unsellable.get(location_id, 0) - bound
 
-    def promises(self, order: dict[str, Any], now: int) -> bool:
+    def promises(self, order: dict[str, Any], now: int, horizon_days: int) -> bool:
         """
         Tell whether an order is covered: by what is available, for the units that it adds to what is open.
 
         Units that left or were cancelled before their order came ask for nothing any more, and a count net of
-        orders has made room for an order that is older than it.
+        orders has made room for an order that is older than it. One for a later day asks for all of its units what
+        can be promised then, as if none of it had been promised before.
         """
-        known = self.lines.get(("ORDER", order["order_id"], order["location_id"]), 0)
-        wanted = max(0, known + order["quantity"]) - max(0, known)
+        key = "ORDER", order["order_id"], order["location_id"]
+        before = self.lines.get(key, Line())
+        after = before.opened_with("OrderPlaced", order, now)
         room = order["quantity"] if self.covered("OrderPlaced", order) else 0
-        return not wanted or self.available(order["location_id"], now) + room >= wanted
+        if before.day is None and after.day is None:
+            wanted = after.open - before.open
+            return not wanted or self.available(order["location_id"], now) + room >= wanted
+        without = replace(self, lines={known: line for known, line in self.lines.items() if known != key})
+        day = after.day
+        if day is None:
+            left = without.available(order["location_id"], now)
+        else:
+            left = without.promised(order["location_id"], day, now, horizon_days)
+        return after.open <= max(0, left + room)
 
     def figures(self, location_id: str, now: int) -> dict[str, int]:
         """The figures of stock-levels at a location."""
         return {
             "on_hand": self.on_hand(location_id),
             "unsellable": self.unsellable.get(location_id, 0),
-            "reserved": self.open_units(("ORDER",), location_id),
+            "reserved": self.open_units(("ORDER",), location_id, days=False),
             "held": self.held(location_id, now),
-            "incoming": self.open_units(("INBOUND", "TRANSFER"), location_id),
+            "incoming": self.open_units(("INBOUND", "TRANSFER"), location_id, days=True),
         }
 
-    def move(self, record: str, event: dict[str, Any]) -> None:
+    def move(self, record: str, event: dict[str, Any], now: int) -> None:
         """Take a movement that applies."""
         place, quantity, when = event["location_id"], event["quantity"], event["occurred_at"]
         if sign := ON_HAND.get(record):
@@ -151,12 +226,22 @@ class Sku:
         if record == "DispositionChanged":
             change = -quantity if event["disposition"] == "SELLABLE" else quantity
             self.unsellable[place] = self.unsellable.get(place, 0) + change
-        for rules, sign in ((OPENS, 1), (CLOSES, -1)):
-            if record in rules:
-                kind, id_field, place_field = rules[record]
-                if event[id_field] is not None:
-                    line = kind, event[id_field], event[place_field]
-                    self.lines[line] = self.lines.get(line, 0) + sign * quantity
+        if record in OPENS or record in CLOSES:
+            self._move_line(record, event, now)
+
+    def _move_line(self, record: str, event: dict[str, Any], now: int) -> None:
+        """Open or close a line; one of which nothing is left is forgotten, its day with it."""
+        kind, id_field, place_field = OPENS.get(record) or CLOSES[record]
+        if event[id_field] is None:
+            return
+        key = kind, event[id_field], event[place_field]
+        line = self.lines.pop(key, Line())
+        if record in OPENS:
+            line = line.opened_with(record, event, now)
+        else:
+            line = replace(line, closed=line.closed + event["quantity"])
+        if line.opened != line.closed:
+            self.lines[key] = line
 
     def covered(self, record: str, event: dict[str, Any]) -> bool:
         """

@@ -1,5 +1,5 @@
 """
-Every event in any order, with duplicates, clock moves and restarts, against a plain model of the rules.
+Every event in any order, with duplicates, days that go by and restarts, against a plain model of the rules.
 
 The real stock agent runs without a log (stockroom.py); a restart rebuilds it from what it has committed. After
 each step the table's figures must be the model's. ONHAND_STATE_MACHINE_RUNS asks for more runs than the default.
@@ -24,6 +24,8 @@ RUNS = int(os.environ.get("ONHAND_STATE_MACHINE_RUNS", "2000"))  # Issue 4 asks 
 STEPS = 16
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
+DAYS_PASSED = 5  # Fewer than what waits for an order, or a duplicate, is remembered.
+HORIZON_DAYS = 3
 SKUS = ("SKU-1", "SKU-2")
 LOCATIONS = ("store", "warehouse")
 OWNERS = ("ann", "bob")
@@ -33,6 +35,7 @@ moments = st.integers(-20, 4)  # Minutes from now; a little ahead of the clock i
 places = st.sampled_from(LOCATIONS)
 names = st.sampled_from(("1", "2"))
 skus = st.sampled_from(SKUS)
+days_ahead = st.none() | st.integers(-1, HORIZON_DAYS + 1)
 dispositions = st.sampled_from(("SELLABLE", "DAMAGED"))
 
 
@@ -42,12 +45,14 @@ class StockMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
-        self.room = Stockroom()
+        self.room = Stockroom(promise_horizon_days=HORIZON_DAYS)
         self.model = {sku: Sku() for sku in SKUS}
         self.sent: list[tuple[str, dict[str, Any], str]] = []
         self.balances: dict[tuple[str, str], int] = {}
         self.versions: dict[str, int] = {}
         self.number = 0
+        self.days_passed = 0
+        self.overdue: dict[str, set[str]] = {sku: set() for sku in SKUS}
 
     # What happens -----------------------------------------------------------------------------------------
 
@@ -82,18 +87,24 @@ class StockMachine(RuleBasedStateMachine):
             self.balances[place] = row["on_hand_after"]
             assert row["version"] >= self.versions.get(row["sku"], 0), f"version falls at {row}"
             self.versions[row["sku"]] = row["version"]
+        for alert in harvest.alerts():
+            if alert["kind"] == "OVERDUE_INBOUND":
+                assert alert["references"][0] not in self.overdue[alert["sku"]], "told twice"
+                self.overdue[alert["sku"]].update(alert["references"])
+            elif alert["kind"] == "OVERDUE_INBOUND_RESOLVED":
+                self.overdue[alert["sku"]].remove(alert["references"][0])
 
     def apply(self, record: str, event: dict[str, Any]) -> None:
         """Send a movement and take it into the model as the ledger must say."""
         model = self.model[event["sku"]]
         covered = model.covered(record, event)
-        refused = record == "OrderPlaced" and not model.promises(event, self.now)
+        refused = record == "OrderPlaced" and not model.promises(event, self.now, HORIZON_DAYS)
         (row,) = self.rows_of(self.send(record, event), event)
         if refused:
             assert (row["outcome"], row["reason"]) == ("REJECTED", "INSUFFICIENT_STOCK")
         else:
             assert row["outcome"] == ("LATE" if covered else "APPLIED"), row
-            model.move(record, event)
+            model.move(record, event, self.now)
         self.sent.append((record, event, row["outcome"]))
 
     def rows_of(self, harvest: Harvest, event: dict[str, Any]) -> list[dict[str, Any]]:
@@ -106,13 +117,18 @@ class StockMachine(RuleBasedStateMachine):
 
     @rule(sku=skus, place=places, quantity=quantities, minutes=moments, inbound=st.none() | names)
     def goods_come_in(self, sku: str, place: str, quantity: int, minutes: int, inbound: str | None) -> None:
-        self.apply(
-            "GoodsReceived", self.envelope(sku, place, 2 * quantity, minutes) | {"inbound_id": inbound}
-        )
+        rest = {"inbound_id": None if inbound is None else f"{inbound}-{place}"}
+        self.apply("GoodsReceived", self.envelope(sku, place, 2 * quantity, minutes) | rest)
 
-    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, order=names)
-    def an_order_is_placed(self, sku: str, place: str, quantity: int, minutes: int, order: str) -> None:
-        rest = {"order_id": order, "hold_id": None, "deliver_at": None}
+    def ahead(self, days: int | None) -> int | None:
+        """A time of day in so many days."""
+        return None if days is None else self.now + days * 24 * HOUR_MS
+
+    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, order=names, days=days_ahead)
+    def an_order_is_placed(
+        self, sku: str, place: str, quantity: int, minutes: int, order: str, days: int | None
+    ) -> None:
+        rest = {"order_id": order, "hold_id": None, "deliver_at": self.ahead(days)}
         self.apply("OrderPlaced", self.envelope(sku, place, quantity, minutes) | rest)
 
     @rule(
@@ -128,9 +144,18 @@ class StockMachine(RuleBasedStateMachine):
     ) -> None:
         self.apply(record, self.envelope(sku, place, quantity, minutes) | {"order_id": order})
 
-    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, disposition=dispositions)
-    def goods_come_back(self, sku: str, place: str, quantity: int, minutes: int, disposition: str) -> None:
-        rest = {"disposition": disposition, "order_id": None}
+    @rule(
+        sku=skus,
+        place=places,
+        quantity=quantities,
+        minutes=moments,
+        disposition=dispositions,
+        order=st.none() | names,
+    )
+    def goods_come_back(
+        self, sku: str, place: str, quantity: int, minutes: int, disposition: str, order: str | None
+    ) -> None:
+        rest = {"disposition": disposition, "order_id": order}
         self.apply("ReturnReceived", self.envelope(sku, place, quantity, minutes) | rest)
 
     @rule(sku=skus, place=places, quantity=quantities, minutes=moments, disposition=dispositions)
@@ -142,15 +167,26 @@ class StockMachine(RuleBasedStateMachine):
     def stock_is_adjusted(self, sku: str, place: str, quantity: int, minutes: int) -> None:
         self.apply("StockAdjusted", self.envelope(sku, place, quantity, minutes) | {"reason": "OTHER"})
 
-    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, inbound=names)
-    def supply_is_announced(self, sku: str, place: str, quantity: int, minutes: int, inbound: str) -> None:
-        rest = {"inbound_id": inbound, "eta": self.now + 48 * HOUR_MS}
+    @rule(
+        sku=skus,
+        place=places,
+        quantity=quantities,
+        minutes=moments,
+        inbound=names,
+        days=days_ahead.filter(lambda days: days is not None),
+    )
+    def supply_is_announced(
+        self, sku: str, place: str, quantity: int, minutes: int, inbound: str, days: int
+    ) -> None:
+        rest = {"inbound_id": f"{inbound}-{place}", "eta": self.ahead(days)}
         self.apply("InboundAnnounced", self.envelope(sku, place, quantity, minutes) | rest)
 
-    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, transfer=names)
-    def goods_are_sent_over(self, sku: str, place: str, quantity: int, minutes: int, transfer: str) -> None:
+    @rule(sku=skus, place=places, quantity=quantities, minutes=moments, transfer=names, days=days_ahead)
+    def goods_are_sent_over(
+        self, sku: str, place: str, quantity: int, minutes: int, transfer: str, days: int | None
+    ) -> None:
         other = LOCATIONS[1 - LOCATIONS.index(place)]
-        rest = {"transfer_id": transfer, "to_location_id": other, "eta": None}
+        rest = {"transfer_id": f"{transfer}>{other}", "to_location_id": other, "eta": self.ahead(days)}
         self.apply("TransferShipped", self.envelope(sku, place, quantity, minutes) | rest)
 
     @rule(sku=skus, place=places, quantity=quantities, minutes=moments, transfer=names)
@@ -158,7 +194,7 @@ class StockMachine(RuleBasedStateMachine):
         self, sku: str, place: str, quantity: int, minutes: int, transfer: str
     ) -> None:
         other = LOCATIONS[1 - LOCATIONS.index(place)]
-        rest = {"transfer_id": transfer, "from_location_id": other}
+        rest = {"transfer_id": f"{transfer}>{place}", "from_location_id": other}
         self.apply("TransferReceived", self.envelope(sku, place, quantity, minutes) | rest)
 
     # Counts -----------------------------------------------------------------------------------------------
@@ -194,6 +230,16 @@ class StockMachine(RuleBasedStateMachine):
     def time_passes(self, minutes: int) -> None:
         self.now += minutes * MINUTE_MS
         self.follow(self.room.take(now=self.now))
+        assert self.overdue == {sku: model.overdue(self.now) for sku, model in self.model.items()}
+
+    @precondition(lambda self: self.days_passed < DAYS_PASSED)
+    @rule()
+    def a_day_passes(self) -> None:
+        """Demand of the day is reserved, what did not come is overdue: a batch without events is enough."""
+        self.days_passed += 1
+        for model in self.model.values():
+            model.begin_day(self.now + 24 * HOUR_MS)
+        self.time_passes(24 * 60)
 
     @rule(sku=skus, place=places, quantity=quantities)
     def a_batch_is_aborted(self, sku: str, place: str, quantity: int) -> None:
@@ -206,7 +252,7 @@ class StockMachine(RuleBasedStateMachine):
     @rule()
     def the_worker_restarts(self) -> None:
         """A new worker knows what the old one has committed, and nothing else."""
-        self.room = Stockroom(self.room.all)
+        self.room = Stockroom(self.room.all, promise_horizon_days=HORIZON_DAYS)
 
     # What must hold ---------------------------------------------------------------------------------------
 
@@ -221,6 +267,24 @@ class StockMachine(RuleBasedStateMachine):
                 found = {name: listed.get(place, {}).get(name, 0) for name in expected}
                 assert found == expected, f"{sku} at {place}"
                 assert found["reserved"] >= 0
+
+    @invariant()
+    def promises_are_those_of_the_model(self) -> None:
+        """What days bring and take, and available to promise for each day up to the horizon (semantics 10)."""
+        today = self.now // (24 * HOUR_MS)
+        for sku, model in self.model.items():
+            level = self.room.level(sku) or {"future": [], "promises": []}
+            future = {
+                (one["location_id"], one["day"]): (one["incoming"], one["demand"]) for one in level["future"]
+            }
+            assert future == model.future(), sku
+            for day in range(today, today + HORIZON_DAYS + 1):
+                expected = sum(
+                    max(0, model.promised(place, day, self.now, HORIZON_DAYS)) for place in LOCATIONS
+                )
+                told = [one["units"] for one in level["promises"] if one["day"] <= day]
+                now = sum(max(0, model.available(place, self.now)) for place in LOCATIONS)
+                assert (told[-1] if told else now) == expected, f"{sku} on day {day}"
 
 
 TestStockMachine = StockMachine.TestCase
