@@ -31,6 +31,7 @@ from tests.domain.shop import DAY_MS, NOW, SKU, any_event, make, renamed
 
 TODAY = day_of(NOW)
 HORIZON_DAYS = 7
+OVERDUE = (TODAY + 4) * DAY_MS  # When what the page expects on day 3 is overdue.
 
 PAGE: tuple[StockEvent, ...] = (
     make(GoodsReceived, event_id="opening", quantity=20, inbound_id=None),
@@ -236,31 +237,41 @@ def test_a_sku_whose_future_is_over_is_not_looked_at_any_more() -> None:
 
 
 @pytest.mark.parametrize("aborts", [False, True])
-def test_a_worker_that_was_away_over_midnight_catches_up(aborts: bool) -> None:
-    """When it takes the partition over, and again if that batch is aborted."""
-    again = Stockroom(room_of_the_page().all, promise_horizon_days=HORIZON_DAYS)
-    later = (TODAY + 4) * DAY_MS
+@pytest.mark.parametrize("channels", [("pos", "web"), ()])
+def test_a_worker_that_was_away_over_midnight_catches_up(aborts: bool, channels: tuple[str, ...]) -> None:
+    """When it takes the partition over, and again if that batch is aborted; with channels to tell or without."""
+    room = room_of_the_page(PAGE[0], PAGE[2], channels=channels)
+    again = Stockroom(room.all, promise_horizon_days=HORIZON_DAYS, channels=channels)
     if aborts:
-        again.take(now=later, commits=False)
-    again.tick(later)
-    assert by_day(again, TODAY + 4) == [3, 6, 6, 6, 6, 6, 6]
+        again.take(now=OVERDUE, commits=False)
+    again.tick(OVERDUE)
+    assert by_day(again, TODAY + 4) == [20] * HORIZON_DAYS
 
 
 def test_a_partition_that_is_taken_over_after_midnight_catches_up() -> None:
     """By a worker whose own day has turned already."""
-    room = room_of_the_page()
-    later, partition = (TODAY + 4) * DAY_MS, room.all[0].partition
+    room = room_of_the_page(PAGE[0], PAGE[2], channels=())
+    partition = room.all[0].partition
     room.agent.revoked(partition)
-    assert not room.tick(later)
+    assert not room.tick(OVERDUE)
     room.agent.assigned(partition)
-    room.tick(later)
-    assert by_day(room, TODAY + 4) == [3, 6, 6, 6, 6, 6, 6]
+    room.tick(OVERDUE)
+    assert by_day(room, TODAY + 4) == [20] * HORIZON_DAYS
+
+
+def test_a_restarted_worker_knows_what_has_a_future() -> None:
+    """Demand that comes into sight days later changes promises, though nothing happens to its line."""
+    room = Stockroom(promise_horizon_days=2)
+    room.take(PAGE[0], PAGE[3])
+    again = Stockroom(room.all, promise_horizon_days=2)
+    assert not again.tick()
+    again.tick((TODAY + 2) * DAY_MS)
+    assert stock_in(again).promises == (Promise(TODAY + 2, 5),)
 
 
 # Overdue ----------------------------------------------------------------------------------------------------
 
 EXPECTED = PAGE[2]
-OVERDUE = (TODAY + 4) * DAY_MS
 
 
 def overdue_room() -> tuple[Stockroom, Harvest]:
