@@ -16,12 +16,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import drain, hold_cost, holds, latency, restore, seen_memory
+from bench import drain, hold_cost, holds, ingress, latency, restore, seen_memory
 from bench.figures import machine, spread
 
 RESULTS = Path(__file__).parent / "results" / "whole_agent.json"
 LATENCY_RATES = (500, 5_000)
 HOLDS_RATE = 500
+INGRESS_RATE = 500
 LATENCY_PARTITIONS = (4, 8)  # The default, and what the peers are measured with.
 
 Measurement = Callable[[], dict[str, float]]
@@ -35,6 +36,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     f"holds at {HOLDS_RATE}/s": partial(holds.steady, HOLDS_RATE),
     "holds of a backlog": holds.backlog,
     "cost of a further hold": hold_cost.run,
+    f"ingress at {INGRESS_RATE}/s": partial(ingress.run, INGRESS_RATE),
     "restore": restore.run,
     "identities": seen_memory.run,
 }

@@ -1,4 +1,4 @@
-"""One stock worker under measurement: the real command as a child process, and what it says of itself."""
+"""One process under measurement: the real command as a child process, and what it says of itself."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,16 +25,22 @@ STOP_SECONDS = 20.0
 
 
 class Worker:
-    """A running `onhand worker`."""
+    """A running `onhand worker`, or another command that has metrics."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        log: Path,
+        arguments: Sequence[str] = ("worker",),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.port = free_port()
-        command = [sys.executable, "-m", "streams.cli.main", "worker", "--metrics-port", str(self.port)]
+        command = [sys.executable, "-m", "streams.cli.main", *arguments, "--metrics-port", str(self.port)]
         self.started_at = time.perf_counter()
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*command, "--bootstrap-servers", settings.bootstrap_servers],
-                env={**os.environ, "ONHAND_PARTITIONS": str(settings.partitions)},
+                env={**os.environ, "ONHAND_PARTITIONS": str(settings.partitions), **(environment or {})},
                 stdout=output,
                 stderr=output,
             )
@@ -53,7 +59,7 @@ class Worker:
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(POLL_SECONDS)
-        raise RuntimeError(f"the worker did not become ready; see {self._log}")
+        raise RuntimeError(f"the process did not become ready; see {self._log}")
 
     def metrics(self) -> Mapping[str, float]:
         """Return the sum of each metric over its labels."""

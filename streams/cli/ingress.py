@@ -1,6 +1,7 @@
 """`onhand ingress`: take what channels send, over HTTP."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -103,6 +104,8 @@ async def _run(service: Ingress, listener: socket.socket, announcement: str) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     async with service.running() as fetching:
+        gc.collect()
+        gc.freeze()  # What is loaded by now stays: walking it again and again would hold up requests.
         print(announcement, flush=True)
         fetching.add_done_callback(lambda _task: stop())
         await server.serve(sockets=[listener])
