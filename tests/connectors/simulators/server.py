@@ -56,7 +56,7 @@ class Simulator(ABC):
     (429, Retry-After 1) · expired (401, as for a token that has run out) · slow (answers after the client's time-out)
     · reset (aborts, nothing written) · lost (writes, then aborts). What a vendor says differently, its simulator does.
     bad_skus are refused. on_request is called for each write before it is answered, after_answer for every request
-    once its answer is made.
+    once its answer is made, on_taken for each figure that was written: vendors tell of it by a webhook.
     """
 
     path = ""
@@ -67,6 +67,7 @@ class Simulator(ABC):
         self.bad_skus: set[str] = set()
         self.script: list[str] = []
         self.on_request: Callable[[], None] = lambda: None
+        self.on_taken: Callable[[str, int], None] = lambda _sku, _quantity: None
         self.after_answer: Callable[[Request], None] = lambda _request: None
         self.requests: list[Request] = []
         self.received: list[list[Pair]] = []
@@ -103,6 +104,7 @@ class Simulator(ABC):
         for sku, quantity in pairs:
             self.figures[sku] = quantity
             self.taken.append((sku, quantity))
+            self.on_taken(sku, quantity)
 
     def sell(self, sku: str, quantity: int) -> None:
         """Sell units, which the channel takes from its own figure at once."""

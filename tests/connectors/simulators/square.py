@@ -25,6 +25,7 @@ class SquareSimulator(Simulator):
         super().__init__(figures)
         self.names_fields = names_fields
         self.replays_total = 0
+        self.orders: dict[str, dict[str, Any]] = {}
         self._variations = {f"V-{sku.upper()}": sku for sku in self.figures}
         self._answered: dict[str, tuple[bytes, Reply]] = {}
 
@@ -62,6 +63,8 @@ class SquareSimulator(Simulator):
         """Answer a batch, a search or a question for counts."""
         if request.path.endswith("/batch-create"):
             return self._once(request)
+        if request.path.startswith("/v2/orders/"):
+            return Reply(200, {"order": self.orders[request.path.removeprefix("/v2/orders/")]})
         if request.path.startswith("/v2/locations/"):
             known = request.path.endswith(f"/{LOCATION}")
             missing = self._errors(404, "INVALID_REQUEST_ERROR", "NOT_FOUND", "Location not found")
