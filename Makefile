@@ -14,11 +14,11 @@ PROBE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 # A run of all tests starts brokers and containers; past this it hangs.
 TEST_SECONDS := 3000
 
-.PHONY: help setup demo test check format bench bench-peers clean
+.PHONY: help setup demo test check format bench bench-peers bench-capacity clean
 
 help: ## list the commands
 	@echo "Onhand: one true stock figure for every SKU across every sales channel."
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(READY) ## make .venv with onhand in it and download everything; offline afterwards
 	@echo "Ready: make demo, make test, or $(BIN)/onhand --help"
@@ -63,6 +63,9 @@ bench: $(READY) ## measure throughput, latency, restore and memory on this machi
 bench-peers: $(READY) ## measure Onhand beside Kafka Streams, Quix Streams, Bytewax and Faust; about 20 minutes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded,dev,bench]'
 	@$(BIN)/python -m bench.peers $(ARGS)
+
+bench-capacity: $(READY) ## measure what an event costs and write bench/CAPACITY.md; two minutes
+	@$(BIN)/python -m bench.capacity $(ARGS)
 
 clean: ## remove .venv and what the tools left
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist

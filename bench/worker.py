@@ -40,7 +40,12 @@ class Worker:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*command, "--bootstrap-servers", settings.bootstrap_servers],
-                env={**os.environ, "ONHAND_PARTITIONS": str(settings.partitions), **(environment or {})},
+                env={
+                    **os.environ,
+                    "ONHAND_PARTITIONS": str(settings.partitions),
+                    "ONHAND_WORKER_ID": settings.worker_id,
+                    **(environment or {}),
+                },
                 stdout=output,
                 stderr=output,
             )
@@ -93,12 +98,13 @@ class Worker:
 
 
 @contextmanager
-def running_worker(settings: Settings) -> Iterator[Worker]:
-    """Run a worker; it is ready when the block begins."""
+def running_worker(settings: Settings, *, wait: bool = True) -> Iterator[Worker]:
+    """Run a worker; it is ready when the block begins, unless the caller will wait for that."""
     with tempfile.TemporaryDirectory(prefix="onhand-bench-") as folder:
         worker = Worker(settings, Path(folder) / "worker.log")
         try:
-            worker.wait_ready()
+            if wait:
+                worker.wait_ready()
             yield worker
         finally:
             worker.stop()

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from bench.peers import chart, cluster, faults, report, results, speed
 from bench.peers.engines import ENGINES, Engine
@@ -21,8 +22,9 @@ from bench.peers.speed import Run, Size
 from bench.peers.whole_agent import WholeAgent
 
 RATES = (500, 5_000)
-SECONDS, WARM_UP_SECONDS = 5.0, 2.0
+SECONDS, WARM_UP_SECONDS = 4.0, 1.0  # The process has drained a backlog already.
 WHOLE_AGENT = "Onhand, whole agent"
+FILE_WIDTH = 140
 
 console = Console(stderr=True)
 
@@ -40,7 +42,7 @@ class Contestant:
 
 
 def peers(
-    events: Annotated[int, typer.Option(min=1_000, help="Events of the backlog.")] = 200_000,
+    events: Annotated[int, typer.Option(min=1_000, help="Events of the backlog.")] = 150_000,
     skus: Annotated[int, typer.Option(min=1, help="SKUs that they are spread over.")] = 20_000,
     repeats: Annotated[int, typer.Option(min=1, help="How often every engine is run.")] = 5,
     seconds: Annotated[
@@ -71,7 +73,7 @@ def _side_by_side(size: Size, repeats: int, only: str) -> None:
                     _run_once(contestant, size, repeat)
                     progress.advance(task)
     records = results.read(results.PEERS)
-    Console().print(report.speed_table(records), report.costs_table(records))
+    _print(report.speed_table(records), report.costs_table(records))
     if chart.draw(records, results.CHART):
         console.print(f"chart: {results.CHART}")
     else:
@@ -134,7 +136,7 @@ def _under_faults(engines: Sequence[Engine], rounds: int, skus: int) -> None:
         task = progress.add_task("starting", total=len(engines))
         for engine in engines:
             progress.update(task, description=engine.name)
-            about = (engine.name, engine.version, engine.guarantee)
+            about = (engine.name, engine.version, engine.fault_guarantee or engine.guarantee)
             try:
                 findings = faults.run(engine, rounds, skus, lambda said: console.print(said, highlight=False))
                 record = results.fault_record(*about, engine.workers, findings)
@@ -142,7 +144,7 @@ def _under_faults(engines: Sequence[Engine], rounds: int, skus: int) -> None:
                 record = results.skipped(*about, str(error))
             results.keep(results.FAULTS, record)
             progress.advance(task)
-    Console().print(report.faults_table(results.read(results.FAULTS)))
+    _print(report.faults_table(results.read(results.FAULTS)))
     console.print(f"records: {results.FAULTS}")
 
 
@@ -160,6 +162,15 @@ def _rotated(contestants: Sequence[Contestant], repeat: int) -> list[Contestant]
     """Return the engines beginning with another one each time, so that none always runs on the coolest machine."""
     first = repeat % len(contestants)
     return [*contestants[first:], *contestants[:first]]
+
+
+def _print(*tables: Table) -> None:
+    """Print to standard output; in a file there is room for every column."""
+    out = Console()
+    if not out.is_terminal:
+        out = Console(width=FILE_WIDTH)
+    for table in tables:
+        out.print(table)
 
 
 def _progress() -> Progress:

@@ -21,7 +21,7 @@ class Engine:
     command prepares what it needs and returns the arguments; it raises Skipped where the engine can't run. topics are
     endings of topics that it does not make by itself. latency_environment, if any, is what it is restarted with
     before its latency is measured. Of the backlog it drains only a share if it is so slow that the rest would tell
-    nothing new. fault_command and workers are for runs under faults.
+    nothing new. workers, and what begins with fault_, are for runs under faults.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Engine:
     topics: tuple[str, ...] = ()
     backlog_share: float = 1.0
     workers: int = 2
+    fault_guarantee: str | None = None
     fault_arguments: Callable[[Path], list[str]] | None = None
 
 
@@ -94,6 +95,7 @@ ENGINES = (
         environment=NO_SEARCH_PATH,
         topics=("changelog",),
         workers=1,  # Its processes form one fixed cluster that stops when one of them dies.
+        fault_guarantee="exactly once in state, at least once in outputs",
         fault_arguments=_bytewax_recovery,
     ),
     Engine(

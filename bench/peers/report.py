@@ -58,17 +58,18 @@ def costs_table(records: Sequence[Mapping[str, Any]]) -> Table:
 
 def faults_table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Return what faults did to each engine's figures."""
-    counts = ("kills", "freezes", "bounces", "deaths", "events", "wrong_skus", "lost", "doubled")
-    table = Table(title="Under the same faults")
+    counts = ("events", "wrong_skus", "lost", "doubled", "versions_backwards")
+    table = Table(title="Under the same faults: kills, freezes, broker bounces, deaths of other causes")
     for name in ("engine", "guarantee"):
         table.add_column(name, no_wrap=True)
-    for name in (*counts, "versions_backwards", "finished"):
-        table.add_column(name.replace("_", " "), justify="right")
+    for name in ("faults", "events", "wrong SKUs", "lost", "doubled", "backwards", "caught up"):
+        table.add_column(name, justify="right")
     for record in records:
         name = f"{record['engine']} {record['version']}"
         if "reason" in record:
             table.add_row(name, record["guarantee"], str(record["reason"]).splitlines()[0])
             continue
-        values = [f"{record[count]:,}" for count in (*counts, "versions_backwards")]
-        table.add_row(name, record["guarantee"], *values, "yes" if record["finished"] else "no")
+        happened = "/".join(str(record[what]) for what in ("kills", "freezes", "bounces", "deaths"))
+        values = [f"{record[count]:,}" for count in counts]
+        table.add_row(name, record["guarantee"], happened, *values, "yes" if record["finished"] else "no")
     return table
