@@ -80,20 +80,17 @@ class LineDesk:
 
     # Events ----------------------------------------------------------------------------------------------
 
-    def find(self, partition: int, key: bytes, empty: OpenLine) -> OpenLine:
-        """Return a line as it stands, the empty one when it is new."""
-        return self.table.get(partition, codec.line_key(key, empty)) or empty
-
     def changed(
         self,
         partition: int,
         key: bytes,
+        line_key: bytes,
         event: StockEvent,
         before: OpenLine,
         outcome: fold.Outcome,
         record: Record | None,
     ) -> None:
-        """Keep a line as an event has left it; record is the event's, for one that may have to wait."""
+        """Keep a line, under its key, as an event has left it; record is the event's, which may have to wait."""
         line, stock = outcome.line, outcome.stock
         assert line is not None, "the event belongs to a line"
         whole = self._whole(partition, key, line.line_id) if type(event) in _MAY_SHOW_RETURNS else None
@@ -101,9 +98,9 @@ class LineDesk:
         if record is not None and line.is_unopened and lines.is_withdrawal(event):
             line = self._wait(key, line, record, event.quantity)
         if line.settled:
-            self._close(partition, key, line)
+            self._close(partition, key, line_key, line)
         else:
-            self._put(partition, key, line)
+            self._put(partition, key, line_key, line)
         self._raise(partition, key, stock, line, alerts.over_shipment(before, line, event))
         self._raise(partition, key, stock, line, alerts.overdue_resolved(before, line))
         if whole is not None:
@@ -117,7 +114,7 @@ class LineDesk:
             return
         whole = self._whole(partition, key, order_id) or returns.whole_order(order_id)
         before = self._over_returned(partition, key, whole)
-        self._put(partition, key, returns.with_return(whole, quantity))
+        self._put(partition, key, codec.line_key(key, whole), returns.with_return(whole, quantity))
         self._tell_returned(partition, key, stock, location_id, order_id, before)
 
     def _wait(self, key: bytes, line: OpenLine, record: Record, quantity: int) -> OpenLine:
@@ -134,14 +131,14 @@ class LineDesk:
             message = f"too many cancellations wait for {kind} {line.line_id!r} at {line.location_id!r}"
         self._refusals.refuse(_Waited(key, event), GiveUp(Reason.ORDER_UNKNOWN, message))
 
-    def _close(self, partition: int, key: bytes, line: OpenLine) -> None:
+    def _close(self, partition: int, key: bytes, line_key: bytes, line: OpenLine) -> None:
         """Forget a line; what left with it is remembered of its order as a whole."""
-        self.table.put(partition, codec.line_key(key, line), None)
+        self.table.put(partition, line_key, None)
         if line.kind == ORDER and self._remembers:
             whole = self._whole(partition, key, line.line_id)
             if line.fulfilled or whole is not None:
                 whole = whole or returns.whole_order(line.line_id)
-                self._put(partition, key, returns.with_closed(whole, line))
+                self._put(partition, key, codec.line_key(key, whole), returns.with_closed(whole, line))
 
     def _whole(self, partition: int, key: bytes, order_id: str) -> OpenLine | None:
         """Return what is remembered of an order as a whole."""
@@ -162,9 +159,8 @@ class LineDesk:
         if (alert := alerts.over_return(location_id, order_id, before, units)) is not None:
             self._writing.alert(partition, key, stock, alert)
 
-    def _put(self, partition: int, key: bytes, line: OpenLine) -> None:
+    def _put(self, partition: int, key: bytes, line_key: bytes, line: OpenLine) -> None:
         line = line._replace(touched_at=self._writing.batch.now)
-        line_key = codec.line_key(key, line)
         self.table.put(partition, line_key, line)
         if line.future is not None:
             self._with_future[partition].add(key)
@@ -203,29 +199,31 @@ class LineDesk:
         if line.location_id == WHOLE_ORDER:
             self.table.put(partition, line_key, None)
         elif not line.open:
-            self._give_up(partition, key, line)
+            self._give_up(partition, key, line_key, line)
         elif line.deliver_at is not None:
-            self._deliver(partition, key, line, line.deliver_at)
+            self._deliver(partition, key, line_key, line, line.deliver_at)
         else:
             self._raise(partition, key, self._stock(partition, key), line, alerts.overdue(line))
-            self._put(partition, key, line._replace(overdue_told=True))
+            self._put(partition, key, line_key, line._replace(overdue_told=True))
 
-    def _give_up(self, partition: int, key: bytes, line: OpenLine) -> None:
+    def _give_up(self, partition: int, key: bytes, line_key: bytes, line: OpenLine) -> None:
         """End a line that adds to no figure, and never will unless what it lacks comes after all this time."""
         if not line.touched_at:
-            self._put(partition, key, line)  # Written before lines said when they were: its time begins now.
+            self._put(
+                partition, key, line_key, line
+            )  # Written before lines said when they were: its time begins now.
             return
         for event in line.waiting:
             self._give_up_waiting(key, line, event)
         self._raise(partition, key, self._stock(partition, key), line, alerts.order_missing(line))
-        self._close(partition, key, line)
+        self._close(partition, key, line_key, line)
 
-    def _deliver(self, partition: int, key: bytes, line: OpenLine, deliver_at: int) -> None:
+    def _deliver(self, partition: int, key: bytes, line_key: bytes, line: OpenLine, deliver_at: int) -> None:
         """Reserve the units of an order whose day has begun."""
         found = fold.deliver_now(self._stock(partition, key), line)
         assert found.line is not None, "the line was handed over"
         self._writing.levels.put(partition, key, found.stock)
-        self._put(partition, key, found.line)
+        self._put(partition, key, line_key, found.line)
         place, day = line.location_id, day_of(deliver_at)
         event_id = f"{FELL_DUE}:{found.stock.sku}:{line.line_id}:{place}:{day}"
         occurred_at = start_of(day)

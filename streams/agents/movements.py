@@ -189,13 +189,14 @@ class MovementDesk:
         fed_at: int,
         record: Record | None,
     ) -> fold.Outcome:
-        line = self.lines.find(partition, key, empty)
+        line_key = codec.line_key(key, empty)
+        line = self.lines.table.get(partition, line_key) or empty
         terms = self._terms(key, stock, event, promised) if type(event) is OrderPlaced else PLAIN_TERMS
         is_order = line.kind == ORDER
         net_of_orders = is_order and self._is_net_of_orders(partition, key, stock, event, fed_at)
         outcome = fold.apply(stock, event, line, terms, net_of_orders=net_of_orders, fed_at=fed_at)
         if outcome.outcome is not fold.REJECTED:
-            self.lines.changed(partition, key, event, line, outcome, record)
+            self.lines.changed(partition, key, line_key, event, line, outcome, record)
         return outcome
 
     def _terms(self, key: bytes, stock: Stock, order: OrderPlaced, promised: int) -> Terms:

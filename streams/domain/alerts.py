@@ -3,7 +3,7 @@ What a person should know about a SKU (semantics 3 and 8 to 10).
 
 Three kinds of life: what is oversold alerts whenever it grows and when it is over, as the figures before and after
 show; what stands in the table (`Stock.standing`: low stock, shrunk ring-fences) alerts when it begins or grows; back
-in stock is told when it happens.
+in stock is told when it happens. A line of an order or a delivery knows itself what was told of it.
 """
 
 from typing import NamedTuple

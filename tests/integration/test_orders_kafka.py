@@ -1,4 +1,4 @@
-"""Available to promise from events on a real Kafka to what a person sees (semantics 10)."""
+"""Orders and promises from events on a real Kafka to what a person sees (semantics 3 and 10)."""
 
 from __future__ import annotations
 
@@ -100,6 +100,28 @@ def test_example_of_the_page_in_every_order_of_arrival(
     assert shown(fresh_cluster, "SKU-7", today) == PROMISED
 
 
+def test_orders_shipped_and_cancelled_in_every_order_of_arrival(
+    fresh_cluster: Settings, run_worker: RunOnhand
+) -> None:
+    """A SKU for each order of arrival: six ordered, three shipped in two parts, one cancelled, whatever comes first."""
+    log = KafkaLog(fresh_cluster.bootstrap_servers)
+    run_worker(fresh_cluster)
+    history = (("OrderPlaced", 6), ("OrderShipped", 2), ("OrderShipped", 1), ("OrderCancelled", 1))
+    arrivals = {f"SKU-{number}": order for number, order in enumerate(permutations(history))}
+    send(fresh_cluster, [event(sku, "GoodsReceived", f"{sku}-opening", 10) for sku in arrivals])
+    wait_applied(log, len(arrivals))
+    events = [
+        event(sku, record, f"{sku}-{step}", quantity, order_id=f"order-{sku}")
+        for sku, order in arrivals.items()
+        for step, (record, quantity) in enumerate(order)
+    ]
+    send(fresh_cluster, events)
+    wait_applied(log, len(arrivals) + len(events))
+    levels = {level["sku"]: level["locations"][0] for level in values(log, "stock-levels")}
+    found = {sku: (level["on_hand"], level["reserved"]) for sku, level in levels.items()}
+    assert found == dict.fromkeys(arrivals, (7, 2))
+
+
 def values(log: KafkaLog, topic: str) -> list[dict[str, Any]]:
     """What stands in a topic."""
     return [wire.decode(record.value() or b"")[1] for record in scan(log, [topic])]
@@ -115,6 +137,9 @@ def shown(settings: Settings, sku: str, today: int) -> list[int]:
     """What `onhand stock --atp` shows of the seven days, from a view that is built of the topics."""
     kafka, redis = ("--bootstrap-servers", settings.bootstrap_servers), ("--redis-url", settings.redis_url)
     assert CliRunner().invoke(build("view"), ["view", "rebuild", *kafka, *redis]).exit_code == 0
+    table = CliRunner().invoke(build("stock"), ["stock", sku, "--atp", *redis]).stdout
+    assert "available to promise" in table
+    assert date_of(today + 1) in table
     result = CliRunner().invoke(build("stock"), ["stock", sku, "--atp", "--json", *redis])
     assert result.exit_code == 0, result.output
     rows = {
