@@ -127,10 +127,13 @@ def _skus(tried: Tried) -> Iterator[Finding]:
     """Yield whether what the channel sends can be told to be goods of ours."""
     entry = tried.entry
     problem = OK
-    if not entry.skus and (entry.skus_closed or entry.kind in OPAQUE):
+    comes_in = IN in entry.directions
+    if not entry.skus and (entry.skus_closed or (comes_in and entry.kind in OPAQUE)):
         problem = "set [skus]: now every line is refused"
-    elif entry.pack_sizes and entry.kind not in IN_PACKS:
-        problem = f"pack_sizes are read by {', '.join(sorted(IN_PACKS))} only"
+    elif comes_in and entry.pack_sizes and entry.kind not in IN_PACKS:
+        problem = (
+            f"of what comes in, only {', '.join(sorted(IN_PACKS))} count packs: a case would be one unit"
+        )
     elif entry.skus_closed and (lost := entry.pack_sizes.keys() - entry.skus.keys()):
         problem = f"pack_sizes has {min(lost)}, which skus does not have, and skus_closed refuses it"
     yield tried.finding(f"skus: {len(entry.skus)} mapped", problem)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from connectors.accounts.fields import HttpUrl, Name, Table
 from connectors.accounts.secrets import Secret
@@ -17,6 +17,11 @@ def _rate(value: str) -> str:
     """Return a rate as it was written. Raises ValueError."""
     parse_rate(value)
     return value
+
+
+EdiParty = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z .-]{0,14}$")]
+"""An id that every EDI can say without escaping: ISA has 15 characters for it."""
+EdiQualifier = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{1,4}$")]
 
 
 class Delivery(Table):
@@ -67,3 +72,21 @@ class FileDelivery(Delivery):
     directory: str = Field(
         min_length=1, description="Where files are dropped; a relative path begins at this file's folder."
     )
+
+
+class EdiDelivery(FileDelivery):
+    """For partners that fetch EDI."""
+
+    sender: EdiParty = Field(description="Our id at the partner.")
+    receiver: EdiParty = Field(description="The partner's id.")
+    sender_qualifier: EdiQualifier | None = Field(None, description="Of our id: ZZ in X12, 14 in EDIFACT.")
+    receiver_qualifier: EdiQualifier | None = Field(None, description="Of the partner's id, the same.")
+    warehouse: EdiParty | None = Field(None, description="How the partner calls the place of the figures.")
+
+    @property
+    def parties(self) -> dict[str, str]:
+        """What is said of them, by the names that both formats give it."""
+        return self.model_dump(
+            include={"sender", "receiver", "sender_qualifier", "receiver_qualifier", "warehouse"},
+            exclude_none=True,
+        )

@@ -12,7 +12,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
-from connectors.accounts.delivery import Delivery, FileDelivery, PlacedDelivery, WebhookDelivery
+from connectors.accounts.delivery import (
+    Delivery,
+    EdiDelivery,
+    FileDelivery,
+    PlacedDelivery,
+    WebhookDelivery,
+)
 from connectors.accounts.fields import (
     AccountId,
     ChannelId,
@@ -232,17 +238,19 @@ class EpcisAccount(Entry):
 
 
 class X12Account(Entry):
-    """A partner that sends X12; secrets are bearer tokens of its gateway."""
+    """A partner that sends X12, or fetches it; secrets are bearer tokens of its gateway."""
 
-    may = frozenset({IN})
+    out_needs = ("delivery",)
     kind: Literal["x12"]
+    delivery: EdiDelivery | None = None
 
 
 class EdifactAccount(Entry):
-    """A partner that sends EDIFACT; secrets are bearer tokens of its gateway."""
+    """A partner that sends EDIFACT, or fetches it; secrets are bearer tokens of its gateway."""
 
-    may = frozenset({IN})
+    out_needs = ("delivery",)
     kind: Literal["edifact"]
+    delivery: EdiDelivery | None = None
 
 
 class StandardWebhooksAccount(Entry):
@@ -251,6 +259,24 @@ class StandardWebhooksAccount(Entry):
     out_needs = ("delivery",)
     kind: Literal["standard_webhooks"]
     delivery: WebhookDelivery | None = None
+
+
+class AdobeCommerceApi(Table):
+    """How Adobe Commerce's REST API is asked."""
+
+    base_url: HttpUrl = Field(description="Address of the shop, without /rest.")
+    token: Secret = Field(description="Access token of an integration.")
+
+
+class AdobeCommerceAccount(Entry):
+    """An Adobe Commerce shop, which is told what it may sell; delivery.location is a source's code."""
+
+    may = frozenset({OUT})
+    out_needs = ("api", "delivery")
+    kind: Literal["adobe_commerce"]
+    directions: tuple[Direction, ...] = (OUT,)
+    api: AdobeCommerceApi | None = None
+    delivery: PlacedDelivery | None = None
 
 
 class CsvAccount(Entry):
@@ -272,6 +298,7 @@ AnyAccount = Annotated[
     | X12Account
     | EdifactAccount
     | StandardWebhooksAccount
+    | AdobeCommerceAccount
     | CsvAccount,
     Field(discriminator="kind"),
 ]
@@ -285,6 +312,7 @@ KINDS = (
     "x12",
     "edifact",
     "standard_webhooks",
+    "adobe_commerce",
     "csv",
 )
 """Kinds of channel that an account can be of."""

@@ -5,18 +5,25 @@ from typing import NamedTuple
 
 from connectors.accounts.delivery import Delivery
 from connectors.accounts.model import (
+    AdobeCommerceAccount,
     AmazonAccount,
     CsvAccount,
+    EdifactAccount,
     Entry,
     ShopifyAccount,
     SquareAccount,
     StandardWebhooksAccount,
     WooCommerceAccount,
+    X12Account,
 )
 from connectors.accounts.secrets import Vault
+from connectors.adobe_commerce.client import AdobeCommerceApi
+from connectors.adobe_commerce.connector import adobe_commerce_sink
 from connectors.amazon.client import AmazonApi, AmazonCredentials
 from connectors.amazon.connector import amazon_sink
-from connectors.drop_sink.connector import csv_sink
+from connectors.drop_sink.client import DropSink
+from connectors.drop_sink.translate import Csv, FileFormat
+from connectors.edifact.outgoing import InventoryReport
 from connectors.protocols import ReadableSink, Sink
 from connectors.shopify.client import ShopifyApi
 from connectors.shopify.connector import shopify_sink
@@ -25,6 +32,7 @@ from connectors.square.connector import square_sink
 from connectors.standard_webhooks.client import WebhookSink
 from connectors.woocommerce.client import WooCommerceApi
 from connectors.woocommerce.connector import woocommerce_sink
+from connectors.x12.outgoing import InventoryAdvice
 
 FILE_SKUS = 10_000  # A file has no limit; this is what is held in memory twice while it is written.
 
@@ -116,12 +124,34 @@ def _standard_webhooks(_account_id: str, entry: Entry, vault: Vault) -> Outgoing
     return Outgoing(WebhookSink(entry.channel_id, entry.delivery.url, secrets), None)
 
 
-def _csv(_account_id: str, entry: Entry, vault: Vault) -> Outgoing:
-    assert isinstance(entry, CsvAccount)
+def _adobe_commerce(account_id: str, entry: Entry, vault: Vault) -> Outgoing:
+    assert isinstance(entry, AdobeCommerceAccount)
+    assert entry.api is not None
+    assert entry.delivery is not None
+    api = AdobeCommerceApi(
+        entry.api.base_url,
+        vault.open(entry.api.token),
+        entry.delivery.location,
+        rate_per_second=entry.delivery.requests_per_second,
+    )
+    sink = adobe_commerce_sink(entry.account(account_id), api)
+    return Outgoing(sink, sink)
+
+
+def _files(_account_id: str, entry: Entry, vault: Vault) -> Outgoing:
+    assert isinstance(entry, CsvAccount | X12Account | EdifactAccount)
     assert entry.delivery is not None
     assert entry.channel_id is not None
     directory = vault.folder / Path(entry.delivery.directory)
-    return Outgoing(csv_sink(entry.channel_id, directory), None, FILE_SKUS)
+    return Outgoing(DropSink(directory, _format(entry), entry.channel_id), None, FILE_SKUS)
+
+
+def _format(entry: CsvAccount | X12Account | EdifactAccount) -> FileFormat:
+    if isinstance(entry, CsvAccount):
+        return Csv()
+    assert entry.delivery is not None
+    make = InventoryAdvice if isinstance(entry, X12Account) else InventoryReport
+    return make(**entry.delivery.parties)
 
 
 _MAKERS = {
@@ -130,5 +160,8 @@ _MAKERS = {
     SquareAccount: _square,
     AmazonAccount: _amazon,
     StandardWebhooksAccount: _standard_webhooks,
-    CsvAccount: _csv,
+    AdobeCommerceAccount: _adobe_commerce,
+    CsvAccount: _files,
+    X12Account: _files,
+    EdifactAccount: _files,
 }

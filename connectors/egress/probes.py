@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from connectors.accounts.check import Finding, Probe, Tried
-from connectors.accounts.model import OUT, CsvAccount
+from connectors.accounts.delivery import FileDelivery
+from connectors.accounts.model import OUT
 from connectors.egress.channels import outgoing_of
 from connectors.egress.mapped import MappedSink
 from connectors.protocols import ChannelUnavailable
@@ -29,8 +30,9 @@ async def probe_api(tried: Tried) -> list[Finding]:
 async def probe_directory(tried: Tried) -> list[Finding]:
     """Look whether files can be dropped."""
     entry = tried.entry
-    assert isinstance(entry, CsvAccount)
-    assert entry.delivery is not None
+    if OUT not in entry.directions:
+        return []
+    assert isinstance(entry.delivery, FileDelivery)
     directory = tried.vault.folder / Path(entry.delivery.directory)
     problem = ""
     if not directory.is_dir():
@@ -45,6 +47,9 @@ DELIVERY_PROBES: Mapping[str, Probe] = {
     "woocommerce": probe_api,
     "square": probe_api,
     "amazon": probe_api,
+    "adobe_commerce": probe_api,
     "csv": probe_directory,
+    "x12": probe_directory,
+    "edifact": probe_directory,
 }
 """By kind of channel. Standard Webhooks has none: a message that asks would be one to do something about."""

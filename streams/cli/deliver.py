@@ -37,8 +37,11 @@ KINDS = {
     "woocommerce": ("woocommerce", "a WooCommerce shop"),
     "square": ("square", "a Square seller's location"),
     "amazon": ("amazon", "an Amazon seller's listings"),
+    "adobe": ("adobe_commerce", "an Adobe Commerce shop's source"),
     "webhook": ("standard_webhooks", "a system that takes signed messages (Standard Webhooks)"),
     "csv": ("csv", "a directory, as CSV files"),
+    "x12": ("x12", "a directory, as X12 846"),
+    "edifact": ("edifact", "a directory, as EDIFACT INVRPT"),
 }
 """Commands, the kinds of account that they deliver to, and those in words."""
 

@@ -20,9 +20,10 @@ from connectors.egress.channels import outgoing_of
 from connectors.egress.probes import DELIVERY_PROBES
 from streams.app import ensure_topics
 from streams.settings import Settings
+from tests.connectors.contract import availability
 from tests.connectors.serving import serving
 from tests.connectors.shop import Shop, until
-from tests.connectors.simulators import amazon, shopify, square, webhook_receiver, woocommerce
+from tests.connectors.simulators import adobe_commerce, amazon, shopify, square, webhook_receiver, woocommerce
 from tests.connectors.simulators.server import Simulator
 from tests.processes import ONHAND, OnhandProcess
 
@@ -69,6 +70,24 @@ directions = ["out"]
 channel_id = "{channel}"
 delivery = {{ url = "{webhook}", secrets = ["file:webhook"] }}
 
+[accounts.boutique]
+kind = "adobe_commerce"
+channel_id = "{channel}"
+api = {{ base_url = "{adobe}", token = "file:adobe" }}
+delivery = {{ location = "dc_leeds" }}
+
+[accounts.wholesale]
+kind = "x12"
+directions = ["out"]
+channel_id = "{channel}"
+delivery = {{ directory = "outbox", sender = "ONHAND", receiver = "PARTNER", warehouse = "DC-LEEDS" }}
+
+[accounts.grocer]
+kind = "edifact"
+directions = ["out"]
+channel_id = "{channel}"
+delivery = {{ directory = "outbox", sender = "4012345000009", receiver = "4012345000016" }}
+
 [accounts.partner]
 kind = "csv"
 channel_id = "{channel}"
@@ -82,6 +101,7 @@ SECRETS = {
     "amazon-client": amazon.CLIENT,
     "amazon-secret": amazon.SECRET,
     "amazon-refresh": amazon.REFRESH,
+    "adobe": adobe_commerce.TOKEN,
     "webhook": webhook_receiver.SECRET,
 }
 SIMULATORS: dict[str, Callable[[], Simulator]] = {
@@ -89,6 +109,7 @@ SIMULATORS: dict[str, Callable[[], Simulator]] = {
     "woocommerce": lambda: woocommerce.WooCommerceSimulator(dict.fromkeys(SKUS, 0)),
     "square": lambda: square.SquareSimulator(dict.fromkeys(SKUS, 0)),
     "amazon": lambda: amazon.AmazonSimulator(dict.fromkeys(SKUS, 0)),
+    "adobe": lambda: adobe_commerce.AdobeCommerceSimulator(dict.fromkeys(SKUS, 0)),
     "webhook": lambda: webhook_receiver.WebhookReceiver(dict.fromkeys(SKUS, 0)),
 }
 ACCOUNTS = {
@@ -96,6 +117,7 @@ ACCOUNTS = {
     "woocommerce": "candles",
     "square": "till",
     "amazon": "seller",
+    "adobe": "boutique",
     "webhook": "erp",
     "csv": "partner",
 }
@@ -122,7 +144,7 @@ def folder_of(folder: Path, channel_id: str, channels: dict[str, Simulator]) -> 
 async def test_every_kind_delivers_to_its_channel(
     cluster: Settings, run_onhand: RunOnhand, tmp_path: Path, channels: dict[str, Simulator]
 ) -> None:
-    """Six processes of one channel, each with its account: all show the latest figures, and end cleanly."""
+    """Processes of one channel, each with its account: all show the latest figures, and end cleanly."""
     settings = cluster.model_copy(update={"channels": (f"shop-{uuid4().hex[:8]}",)})
     await asyncio.to_thread(ensure_topics, settings)
     shop = await asyncio.to_thread(Shop, settings)
@@ -140,7 +162,7 @@ async def test_every_kind_delivers_to_its_channel(
         )
     await until(lambda: any((tmp_path / "outbox").glob("*.csv")), f"a file\n{processes['csv'].log}")
     codes = await asyncio.gather(*(asyncio.to_thread(process.stop) for process in processes.values()))
-    assert codes == [0] * 6
+    assert codes == [0] * len(ACCOUNTS)
     (path,) = (tmp_path / "outbox").iterdir()
     rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
     assert sorted((row["sku"], row["available_to_sell"]) for row in rows) == [("a", "20"), ("b", "10")]
@@ -160,12 +182,17 @@ async def test_probes_say_what_is_wrong(tmp_path: Path, channels: dict[str, Simu
     (tmp_path / "woo-secret").write_text("cs_wrong", "utf-8")
     (tmp_path / "amazon-refresh").write_text("Atzr|wrong", "utf-8")
     (tmp_path / "outbox").rmdir()
-    text = text.replace('location = "77"', 'location = "78"').replace("LSIMULATED", "LWRONG")
+    text = (
+        text.replace('location = "77"', 'location = "78"')
+        .replace("LSIMULATED", "LWRONG")
+        .replace("dc_leeds", "dc_gone")
+    )
     found = await problems(text, tmp_path)
-    assert found.keys() == {"shop", "candles", "till", "seller", "partner"}
+    assert found.keys() == {entry for entry in ACCOUNTS.values() if entry != "erp"} | {"wholesale", "grocer"}
     assert "no location 78" in found["shop"]
     assert "status 401" in found["candles"]
     assert "no location LWRONG" in found["till"]
+    assert "no source dc_gone" in found["boutique"]
     assert "invalid_grant" in found["seller"]
     assert "no such directory" in found["partner"]
 
@@ -216,3 +243,16 @@ def test_the_batch_of_files_is_larger_than_that_of_requests(tmp_path: Path) -> N
     file = parse_accounts(FILE.format(channel="web", **urls))
     vault = Vault({}, tmp_path)
     assert outgoing_of("partner", file.accounts["partner"], vault).batch_size == 10_000
+
+
+@pytest.mark.parametrize(("account_id", "head"), [("wholesale", b"ISA*00*"), ("grocer", b"UNB+UNOC:3+")])
+async def test_files_of_a_kind_are_in_its_format(tmp_path: Path, account_id: str, head: bytes) -> None:
+    """With the parties that the account names."""
+    urls = dict.fromkeys(SIMULATORS, "https://channel.example")
+    entry = parse_accounts(FILE.format(channel="web", **urls)).accounts[account_id]
+    (tmp_path / "outbox").mkdir()
+    sink = outgoing_of(account_id, entry, Vault({}, tmp_path)).sink
+    await sink.send([availability("a", 1, 7)])
+    (path,) = (tmp_path / "outbox").iterdir()
+    assert path.read_bytes().startswith(head)
+    assert path.name.startswith("availability-web-")

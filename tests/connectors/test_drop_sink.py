@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from connectors.drop_sink.client import DropSink
-from connectors.drop_sink.connector import csv_sink
 from connectors.drop_sink.translate import Csv
 from connectors.protocols import Availability, ChannelUnavailable, Verdict
 from tests.connectors.contract import CHANNEL, Sending, availability
@@ -83,7 +82,7 @@ def _full(_file: int) -> None:
 async def test_a_directory_that_is_gone_is_the_channels_trouble(tmp_path: Path) -> None:
     """A share that is not mounted is no fault of the items."""
     with pytest.raises(ChannelUnavailable, match="No such file"):
-        await csv_sink(CHANNEL, tmp_path / "gone").send([availability("a", 1)])
+        await sink_at(tmp_path / "gone").send([availability("a", 1)])
 
 
 async def test_a_closed_sink_takes_no_more(tmp_path: Path) -> None:

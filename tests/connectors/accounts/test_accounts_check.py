@@ -75,7 +75,7 @@ async def test_each_secret_that_is_missing_is_named(folder: Path) -> None:
         ('kind = "x12"', "set default_location_id or [locations]"),
         ('kind = "woocommerce"\nlocations = { a = "b" }', "set default_location_id: orders that name no location"),
         ('kind = "x12"\ndefault_location_id = "a"\nskus_closed = true', "set [skus]"),
-        ('kind = "amazon"\ndefault_location_id = "a"\npack_sizes = { A = 2 }', "pack_sizes are read by"),
+        ('kind = "amazon"\ndefault_location_id = "a"\npack_sizes = { A = 2 }', "a case would be one unit"),
         (
             'kind = "x12"\ndefault_location_id = "a"\nskus = { B = "B" }\nskus_closed = true\npack_sizes = { A = 2 }',
             "pack_sizes has A, which skus does not have",
@@ -144,3 +144,17 @@ def test_the_schema_is_printed_for_editors() -> None:
     found = onhand("schema", environment={})
     assert found.returncode == 0
     assert json.loads(found.stdout)["$schema"].endswith("2020-12/schema")
+
+
+async def test_what_only_goes_out_needs_no_mapping_of_what_comes_in(tmp_path: Path) -> None:
+    """A till that is only told finds its items by SKU, and shows whole packs."""
+    text = """
+        [accounts.till]
+        kind = "square"
+        directions = ["out"]
+        channel_id = "pos"
+        api = { token = "env:TOKEN" }
+        delivery = { location = "L1" }
+        pack_sizes = { CASE = 12 }
+    """
+    assert await wrong(text, Vault({"TOKEN": "x"}, tmp_path)) == []
