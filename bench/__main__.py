@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import drain, hold_cost, holds, ingress, latency, restore, seen_memory
+from bench import drain, feeds, hold_cost, holds, ingress, latency, restore, seen_memory
 from bench.figures import machine, spread
 
 RESULTS = Path(__file__).parent / "results" / "whole_agent.json"
@@ -24,6 +24,8 @@ LATENCY_RATES = (500, 5_000)
 HOLDS_RATE = 500
 INGRESS_RATE = 500
 LATENCY_PARTITIONS = (4, 8)  # The default, and what the peers are measured with.
+
+FULL_FEED = "full feed"
 
 Measurement = Callable[[], dict[str, float]]
 MEASUREMENTS: dict[str, Measurement] = {
@@ -37,10 +39,11 @@ MEASUREMENTS: dict[str, Measurement] = {
     "holds of a backlog": holds.backlog,
     "cost of a further hold": hold_cost.run,
     f"ingress at {INGRESS_RATE}/s": partial(ingress.run, INGRESS_RATE),
+    FULL_FEED: feeds.run,
     "restore": restore.run,
     "identities": seen_memory.run,
 }
-ONCE = {"restore", "identities"}  # A million SKUs take minutes to load; memory does not vary.
+ONCE = {FULL_FEED, "restore", "identities"}  # A million SKUs take minutes to load; memory does not vary.
 
 console = Console(stderr=True)
 
@@ -48,11 +51,15 @@ console = Console(stderr=True)
 def bench(
     only: Annotated[str, typer.Option(help="Run only measurements whose name contains this.")] = "",
     repeats: Annotated[int, typer.Option(min=1, help="How often each measurement is run.")] = 3,
+    feed_rows: Annotated[
+        int, typer.Option(min=1_000, help="Rows of the full feed; fewer show less.")
+    ] = feeds.ROWS,
     output: Annotated[Path, typer.Option(help="Where the results go, as JSON.")] = RESULTS,
 ) -> None:
     """Measure throughput, latency, restore and memory of one worker; what is not run keeps its last result."""
     results = {}
-    for name, measure in MEASUREMENTS.items():
+    measurements = {**MEASUREMENTS, FULL_FEED: partial(feeds.run, feed_rows)}
+    for name, measure in measurements.items():
         if only in name:
             results[name] = _repeat(name, measure, 1 if name in ONCE else repeats)
     Console().print(_table(results))

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from confluent_kafka import Producer
 
@@ -49,9 +49,12 @@ def opening(skus: int, partitions: int) -> Iterator[tuple[bytes, int, bytes]]:
 
 
 class Sales:
-    """An endless, seeded stream of sales over a number of SKUs, uniform."""
+    """An endless, seeded stream of sales over a number of SKUs and some locations, uniform."""
 
-    def __init__(self, skus: int, partitions: int, seed: int = 1) -> None:
+    def __init__(
+        self, skus: int, partitions: int, seed: int = 1, locations: Sequence[str] = LOCATIONS
+    ) -> None:
+        self._locations = locations
         self._random = random.Random(seed)
         self._keys = [f"SKU-{number:07d}".encode() for number in range(skus)]
         self._partitions = [partition_for(key, partitions) for key in self._keys]
@@ -67,7 +70,8 @@ class Sales:
         self._sent += 1
         draw = self._random.random
         index = int(draw() * len(self._keys))
-        location_id, channel_id = LOCATIONS[int(draw() * 2)], CHANNELS[int(draw() * 3)]
+        places = self._locations
+        location_id, channel_id = places[int(draw() * len(places))], CHANNELS[int(draw() * 3)]
         now = time.time_ns() // 1_000_000
         key = self._keys[index]
         event_id = f"{self._run}-{self._sent}"
