@@ -152,6 +152,23 @@ class EventRule(_Table):
         return self
 
 
+FEED_FIELDS = {"feed_id", "feed_kind", "sequence", "total"}
+FEED_PLACEHOLDERS = {"file", "as_of", "location_id"}
+
+
+class FullFeed(_Table):
+    """Says that all counts of a location together are all that it holds; id names each such export anew."""
+
+    id: str = Field("{as_of}", min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        unknown = set(PLACEHOLDER.findall(self.id)) - FEED_PLACEHOLDERS
+        if unknown or not PLACEHOLDER.search(self.id):
+            raise ValueError(f"id: it is made of {', '.join(sorted(FEED_PLACEHOLDERS))}, of at least one")
+        return self
+
+
 class Mapping(_Table):
     """A whole mapping file."""
 
@@ -163,9 +180,12 @@ class Mapping(_Table):
     fields: dict[str, FieldRule] = {}
     ignore: tuple[IgnoreRule, ...] = ()
     events: tuple[EventRule, ...] = Field(min_length=1)
+    full_feed: FullFeed | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.full_feed is not None:
+            self._check_full_feed()
         try:
             "".encode(self.encoding)
         except LookupError:
@@ -176,6 +196,15 @@ class Mapping(_Table):
         for number, rule in enumerate(self.events):
             self._check_event(f"events.{number}", rule)
         return self
+
+    def _check_full_feed(self) -> None:
+        """Raise ValueError unless all events are counts, and the feed's fields are left to it."""
+        for number, rule in enumerate(self.events):
+            if rule.record != "StockCounted":
+                raise ValueError(f"events.{number}: rows of a full feed are StockCounted, not {rule.record}")
+        given = self.fields.keys() | {name for rule in self.events for name in rule.fields}
+        for name in sorted(FEED_FIELDS & given):
+            raise ValueError(f"fields.{name}: full_feed says it")
 
     def _check_event(self, where: str, rule: EventRule) -> None:
         """Raise ValueError unless every field that the record needs, and no other, has a rule."""

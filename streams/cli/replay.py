@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from connectors.files.connector import FileSource
+from connectors.files.full_feed import FullFeedSource
 from connectors.files.mapping import RECORDS, load_mapping
 from connectors.items.client import Catalogue
 from connectors.items.connector import ItemFileSource
@@ -95,7 +96,8 @@ def file(
             servers = settings_from(bootstrap_servers=bootstrap_servers).bootstrap_servers
             items = opened.enter_context(Catalogue(servers, strict=catalogue is CatalogueMode.STRICT))
             resolve = items.resolve
-        source = FileSource(files, rules, resolve)
+        plain = FileSource(files, rules, resolve)
+        source = plain if rules.full_feed is None else FullFeedSource(plain, rules.full_feed)
         run(source, files, bootstrap_servers, rate, rejects, allow_rejects=allow_rejects, as_json=as_json)
 
 
@@ -109,7 +111,7 @@ def user_errors() -> Iterator[None]:
 
 
 def run(
-    source: OnlineRetailSource | FileSource | ItemFileSource,
+    source: OnlineRetailSource | FileSource | FullFeedSource | ItemFileSource,
     files: list[Path],
     bootstrap_servers: str | None,
     rate: float | None,
