@@ -98,6 +98,7 @@ def test_example_of_the_page_in_every_order_of_arrival(
         arrivals, PROMISED
     )
     assert shown(fresh_cluster, "SKU-7", today) == PROMISED
+    verify(fresh_cluster)
 
 
 def test_orders_shipped_and_cancelled_in_every_order_of_arrival(
@@ -120,6 +121,7 @@ def test_orders_shipped_and_cancelled_in_every_order_of_arrival(
     levels = {level["sku"]: level["locations"][0] for level in values(log, "stock-levels")}
     found = {sku: (level["on_hand"], level["reserved"]) for sku, level in levels.items()}
     assert found == dict.fromkeys(arrivals, (7, 2))
+    verify(fresh_cluster)
 
 
 def values(log: KafkaLog, topic: str) -> list[dict[str, Any]]:
@@ -146,3 +148,10 @@ def shown(settings: Settings, sku: str, today: int) -> list[int]:
         row["day"]: row["available_to_promise"] for row in json.loads(result.stdout)["available_to_promise"]
     }
     return [rows[date_of(today + days)] for days in range(1, len(PROMISED) + 1)]
+
+
+def verify(settings: Settings) -> None:
+    """Let `onhand verify` recompute everything on its own path."""
+    arguments = ["--bootstrap-servers", settings.bootstrap_servers, "--no-view"]
+    result = CliRunner().invoke(build("verify"), ["verify", *arguments])
+    assert result.exit_code == 0, result.output
