@@ -120,3 +120,11 @@ INGRESS_FETCHES = Counter(
 INGRESS_FETCHES_WAITING = Gauge(
     "onhand_ingress_fetches_waiting", "What a channel has named and was not yet asked about.", ("account",)
 )
+POLL_RESULTS = ("read", "unavailable", "not_stored")
+POLLS = Counter(
+    "onhand_polls", f"Windows of time that a channel was asked about, by result: {', '.join(POLL_RESULTS)}.",
+    ("account", "result"),
+)  # fmt: skip
+POLL_AGE = Gauge(
+    "onhand_poll_age_seconds", "Age of the latest change that a polled channel was asked about.", ("account",)
+)

@@ -202,6 +202,9 @@ CHANNEL_FETCHES = Topic(
     retention_days=14,
     internal=True,
 )
+CHANNEL_CURSORS = Topic(
+    "channel-cursors", ("ChannelCursor",), "how far channels have been polled", key="account", internal=True
+)
 INGRESS_DEAD_LETTERS = Topic(
     "ingress-dlq",
     (),
@@ -286,6 +289,7 @@ CHANNEL_TOPICS = (
     CHANNEL_ORDERS_TOLD,
     CHANNEL_ORDERS_SEEN,
     CHANNEL_FETCHES,
+    CHANNEL_CURSORS,
     INGRESS_DEAD_LETTERS,
 )
 """Topics of the ingress and of the order desk; the stock agent knows none of them."""

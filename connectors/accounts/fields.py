@@ -1,5 +1,6 @@
 """Fields of the accounts file that every table shares, and what their values must look like."""
 
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -52,6 +53,17 @@ def _sku(value: str) -> str:
         raise ValueError(f"no SKU: {error}") from None
 
 
+def _moment(value: Any) -> Any:
+    """Return a date or a time with its zone, as TOML writes them, as UTC milliseconds. Raises ValueError."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return int(value.timestamp() * 1_000)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return int(datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp() * 1_000)
+    raise ValueError(
+        "write a date such as 2026-01-31, or a time with its zone, 2026-01-31T12:00:00Z, unquoted"
+    )
+
+
 def _disposition(value: str) -> str:
     if value not in DISPOSITIONS:
         raise ValueError(f"none of {', '.join(DISPOSITIONS)}")
@@ -76,3 +88,7 @@ class Table(BaseModel):
     """One table of the file: unknown keys are mistakes, and nothing changes after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+Moment = Annotated[int, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date"})]
+"""A date or time in the file, UTC milliseconds here."""

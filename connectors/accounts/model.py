@@ -24,6 +24,7 @@ from connectors.accounts.fields import (
     ChannelId,
     Disposition,
     HttpUrl,
+    Moment,
     Name,
     PackSize,
     Sku,
@@ -47,6 +48,10 @@ LOGIN_WITH_AMAZON = "https://api.amazon.com/auth/o2/token"
 BURST_REQUESTS = 500  # What channels send at once when they come back from an outage of their own.
 
 
+POLLED = ("shopify", "woocommerce", "square")
+"""Kinds that can be asked for what changed."""
+
+
 class Limits(Table):
     """How much an account may send; what is beyond is refused and comes again."""
 
@@ -57,6 +62,19 @@ class Limits(Table):
     burst_requests: int = Field(BURST_REQUESTS, ge=1, le=1_000_000, description="Most requests at once.")
 
 
+class Poll(Table):
+    """How an account is asked for what changed, where webhooks may be missed."""
+
+    every_seconds: int = Field(300, ge=10, le=86_400, description="From one time to the next.")
+    overlap_seconds: int = Field(
+        600,
+        ge=0,
+        le=604_800,
+        description="How much of the past is read again: channels list some changes late.",
+    )
+    since: Moment | None = Field(None, description="Where to begin the first time, such as 2026-01-31.")
+
+
 class Entry(Table):
     """What every account says, whatever its kind."""
 
@@ -65,6 +83,9 @@ class Entry(Table):
 
     out_needs: ClassVar[tuple[str, ...]] = ()
     """The tables without which nothing can go out."""
+
+    may_poll: ClassVar[bool] = False
+    """Whether there is a way to ask this kind for what changed."""
 
     kind: str
     directions: tuple[Direction, ...] = Field(
@@ -91,6 +112,7 @@ class Entry(Table):
     time_zone: Zone = Field(ZoneInfo("UTC"), description="Of times that name none: an IANA name.")
     accepts_test_data: bool = Field(default=False, description="Take what its sender marked as a test.")
     limits: Limits = Limits()
+    poll: Poll | None = Field(None, description="Ask it for what changed, besides or instead of webhooks.")
     delivery: Delivery | None = Field(None, description="How it is told what it may sell.")
 
     @model_validator(mode="after")
@@ -100,12 +122,16 @@ class Entry(Table):
         for direction in self.directions:
             if direction not in self.may:
                 raise ValueError(f"there is no connector of kind {self.kind} for direction {direction!r}")
-        if IN in self.directions and not self.secrets:
+        if IN in self.directions and not self.secrets and self.poll is None:
             raise ValueError(
                 "direction 'in' needs secrets = [...], or anybody could send; env:NAME or file:PATH"
             )
         if OUT in self.directions and self.channel_id is None:
             raise ValueError("direction 'out' needs channel_id: whose availability is it told?")
+        if self.poll is not None and not (self.may_poll and IN in self.directions):
+            raise ValueError(f"[poll] is for direction 'in' of {', '.join(POLLED)}")
+        if self.poll is not None and getattr(self, "api", None) is None:
+            raise ValueError("[poll] needs [api]: how is the channel asked?")
         for table in self.out_needs if OUT in self.directions else ():
             if getattr(self, table) is None:
                 raise ValueError(
@@ -161,6 +187,7 @@ class ShopifyAccount(Entry):
     """A Shopify shop; secrets are the client secret of the app that owns the webhooks."""
 
     out_needs = ("api", "delivery")
+    may_poll = True
     kind: Literal["shopify"]
     api: ShopifyApi | None = None
     delivery: PlacedDelivery | None = None
@@ -178,6 +205,7 @@ class WooCommerceAccount(Entry):
     """A WooCommerce shop; secrets are those of its webhooks."""
 
     out_needs = ("api",)
+    may_poll = True
     kind: Literal["woocommerce"]
     api: WooCommerceApi | None = None
 
@@ -194,6 +222,7 @@ class SquareAccount(Entry):
     """A Square seller; secrets are the signature keys of its webhook subscriptions."""
 
     out_needs = ("api", "delivery")
+    may_poll = True
     kind: Literal["square"]
     delivery: PlacedDelivery | None = None
     notification_url: str | None = Field(
@@ -203,10 +232,12 @@ class SquareAccount(Entry):
 
     @model_validator(mode="after")
     def _check_square(self) -> Self:
-        if IN in self.directions and self.notification_url is None:
-            raise ValueError("direction 'in' needs notification_url: Square signs it together with the body")
+        if self.secrets and self.notification_url is None:
+            raise ValueError("secrets need notification_url: Square signs it together with the body")
         if IN in self.directions and self.api is None:
             raise ValueError("direction 'in' needs [api] with a token: order events only name their order")
+        if self.poll is not None and not self.locations:
+            raise ValueError("[poll] needs [locations]: Square is asked by location")
         return self
 
 

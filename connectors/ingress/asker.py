@@ -19,6 +19,7 @@ from connectors import metrics
 from connectors.accounts.model import BODY_BYTES_MAX
 from connectors.accounts.secrets import MissingSecret
 from connectors.body import Untranslatable, parsed
+from connectors.egress.answers import retry_after_seconds
 from connectors.egress.pace import Backoff, Circuit
 from connectors.ingress.channels import CHANNELS
 from connectors.ingress.outgoing import (
@@ -173,8 +174,7 @@ class Asker:
                     raise Untranslatable(fetch.kind, f"the channel answers {status} when asked for it")
                 if status != HTTPStatus.OK:
                     throttled = status == HTTPStatus.TOO_MANY_REQUESTS
-                    after = answer.headers.get("retry-after", "")
-                    seconds = float(after) if after.isascii() and after.isdigit() else None
+                    seconds = retry_after_seconds(answer.headers.get("retry-after"), time.time())
                     raise Unanswered(f"the channel answers {status}", throttled=throttled, seconds=seconds)
                 return await _whole(answer)
         except (httpx.HTTPError, TimeoutError) as error:

@@ -96,7 +96,7 @@ def _event(record: str, value: dict[str, Any], trace: KafkaHeaders) -> Outgoing:
 
 def _order(account: Account, value: dict[str, Any], trace: KafkaHeaders) -> Outgoing:
     key = key_of(account.account_id, value["order_id"])
-    return Outgoing(CHANNEL_ORDERS.name, key, wire.encode(RECORD, value), [*_described(RECORD), *trace])
+    return Outgoing(CHANNEL_ORDERS.name, key, wire.encode(RECORD, value), [*described(RECORD), *trace])
 
 
 def _fetch(account_id: str, fetch: Fetch, trace: KafkaHeaders, now: int) -> Outgoing:
@@ -108,9 +108,9 @@ def _fetch(account_id: str, fetch: Fetch, trace: KafkaHeaders, now: int) -> Outg
     }
     key = f"{account_id}:{fetch.kind}:{fetch.identifier}".encode()
     record = CHANNEL_FETCHES.records[0]
-    return Outgoing(CHANNEL_FETCHES.name, key, wire.encode(record, value), [*_described(record), *trace])
+    return Outgoing(CHANNEL_FETCHES.name, key, wire.encode(record, value), [*described(record), *trace])
 
 
-def _described(record: str) -> KafkaHeaders:
-    """Return what says what a record is that stands for no event in time."""
+def described(record: str) -> KafkaHeaders:
+    """Return the headers that say what a record is that stands for no event in time."""
     return [("ce_type", schemas.full_name(record).encode()), ("content-type", CONTENT_TYPE)]

@@ -21,7 +21,6 @@ from connectors.accounts.model import (
 from connectors.accounts.secrets import Vault
 from connectors.ingress.application import application
 from connectors.ingress.asker import Ask, Asker
-from connectors.ingress.channels import CHANNELS
 from connectors.ingress.fetching import FetchDesk
 from connectors.ingress.reception import Reception
 from connectors.ingress.storage import Storage
@@ -53,7 +52,7 @@ class Ingress:
         receptions = {
             account_id: Reception(account_id, entry, self._secrets(entry), self._storage)
             for account_id, entry in self._entries.items()
-            if entry.kind in CHANNELS
+            if entry.secrets  # Others are only polled.
         }
         for entry in self._entries.values():
             self._all_there(entry)

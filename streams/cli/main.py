@@ -18,6 +18,7 @@ _COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("worker", "streams.cli.worker", "worker"),
     ("orders", "streams.cli.orders", "orders"),
     ("ingress", "streams.cli.ingress", "ingress"),
+    ("poll", "streams.cli.poll", "poll"),
     ("projector", "streams.cli.projector", "projector"),
     ("registry", "streams.cli.registry", "registry"),
     ("stock", "streams.cli.stock", "stock"),

@@ -179,6 +179,24 @@ BOARD = Board(
             limit=1_000,
         ),
         Panel(
+            "Age of the latest change that a polled channel was asked about",
+            SECONDS,
+            "It rises to the account's every_seconds and falls. Beyond: the channel does not answer, see the log.",
+            (Query("max by (account) (onhand_poll_age_seconds)", "{{account}}"),),
+            limit=3_600,
+        ),
+        Panel(
+            "Windows polled by result",
+            PER_SECOND,
+            "unavailable: the channel fails or the token has run out. not_stored: Kafka does not answer.",
+            (
+                Query(
+                    "sum by (account, result) (rate(onhand_polls_total[$__rate_interval]))",
+                    "{{account}} {{result}}",
+                ),
+            ),
+        ),
+        Panel(
             "Ingress processes that are ready",
             PLAIN,
             "0: Kafka does not answer, and channels are told to come again.",

@@ -1,0 +1,1 @@
+"""Polling: channels asked for what has changed, where webhooks may be missed."""
