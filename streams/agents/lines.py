@@ -94,7 +94,7 @@ class LineDesk:
         line, stock = outcome.line, outcome.stock
         assert line is not None, "the event belongs to a line"
         whole = self._whole(partition, key, line.line_id) if type(event) in _MAY_SHOW_RETURNS else None
-        returned = self._over_returned(partition, key, whole)
+        returned = self._over_returned(partition, key, stock, whole)
         if record is not None and line.is_unopened and lines.is_withdrawal(event):
             line = self._wait(key, line, record, event.quantity)
         if line.settled:
@@ -113,7 +113,7 @@ class LineDesk:
         if not self._remembers:
             return
         whole = self._whole(partition, key, order_id) or returns.whole_order(order_id)
-        before = self._over_returned(partition, key, whole)
+        before = self._over_returned(partition, key, stock, whole)
         self._put(partition, key, codec.line_key(key, whole), returns.with_return(whole, quantity))
         self._tell_returned(partition, key, stock, location_id, order_id, before)
 
@@ -144,18 +144,22 @@ class LineDesk:
         """Return what is remembered of an order as a whole."""
         return self.table.get(partition, codec.line_key(key, returns.whole_order(order_id)))
 
-    def _over_returned(self, partition: int, key: bytes, whole: OpenLine | None) -> int:
+    def _over_returned(self, partition: int, key: bytes, stock: Stock, whole: OpenLine | None) -> int:
         """Return the units of an order that came back beyond those that left; its open lines are asked last."""
         if whole is None or whole.returned <= whole.fulfilled:
             return 0
-        order = (ORDER, whole.line_id)
-        return returns.over_returned(whole, [one for one in self.of(partition, key) if one[:2] == order])
+        # By the SKU's locations: they are far fewer than its open lines may be.
+        found = (
+            self.table.get(partition, codec.line_key(key, whole._replace(location_id=level.location_id)))
+            for level in stock.locations
+        )
+        return returns.over_returned(whole, [line for line in found if line is not None])
 
     def _tell_returned(
         self, partition: int, key: bytes, stock: Stock, location_id: str, order_id: str, before: int
     ) -> None:
         whole = self._whole(partition, key, order_id)
-        units = self._over_returned(partition, key, whole)
+        units = self._over_returned(partition, key, stock, whole)
         if (alert := alerts.over_return(location_id, order_id, before, units)) is not None:
             self._writing.alert(partition, key, stock, alert)
 

@@ -29,13 +29,13 @@ def promises(stock: Stock, today: int, horizon_days: int) -> tuple[Promise, ...]
     if not stock.future:
         return ()
     available = {level.location_id: level.available for level in stock.locations}
-    places = sorted({*available, *(entry.location_id for entry in stock.future)})
+    entries: dict[str, list[FutureSupply]] = {location_id: [] for location_id in available}
+    for entry in stock.future:
+        entries.setdefault(entry.location_id, []).append(entry)
     changes: dict[int, int] = {today: 0}
-    for location_id in places:
+    for location_id, here in entries.items():
         before = 0
-        for day, units in _promised(
-            available.get(location_id, 0), _at(stock.future, location_id), today, today + horizon_days
-        ):
+        for day, units in _promised(available.get(location_id, 0), here, today, today + horizon_days):
             changes[day] = changes.get(day, 0) + max(0, units) - before
             before = max(0, units)
     found = _where_it_changes(changes)
