@@ -31,6 +31,7 @@ from connectors.ingress.outgoing import (
     records_of,
 )
 from connectors.ingress.storage import NotStored, Storage
+from connectors.items.resolving import Resolve, as_it_is
 from connectors.questions import Question
 from connectors.translation import Account, Fetch, Translation
 
@@ -73,13 +74,20 @@ class Asker:
     """Asks one account, a few questions at a time, the oldest first."""
 
     def __init__(
-        self, kind: str, account: Account, ask: Ask | None, client: httpx.AsyncClient, storage: Storage
+        self,
+        kind: str,
+        account: Account,
+        ask: Ask | None,
+        client: httpx.AsyncClient,
+        storage: Storage,
+        resolve: Resolve = as_it_is,
     ) -> None:
         self._kind = kind
         self._account = account
         self._ask = ask
         self._client = client
         self._storage = storage
+        self._resolve = resolve
         self._circuit = Circuit(time.monotonic, Backoff(random.Random()))
         self._room: OrderedDict[str, Wish] = OrderedDict()
         self._filled = asyncio.Event()
@@ -160,6 +168,7 @@ class Asker:
         except Untranslatable as refusal:
             return Translation(refusals=(refusal,))
         found = CHANNELS[self._kind].translate(self._account, question.topic, read)
+        found = self._resolve(self._account, found)
         return Translation(found.events, found.orders, found.refusals)  # An answer asks no questions.
 
     async def _get(self, question: Question, fetch: Fetch) -> bytes:

@@ -31,6 +31,7 @@ from connectors.ingress.outgoing import (
     trace_of,
 )
 from connectors.ingress.storage import NotStored, Storage
+from connectors.items.resolving import Resolve, as_it_is
 from connectors.translation import Translation
 
 BODY_SECONDS = 10.0  # A sender that needs longer for a body holds a place that others need.
@@ -68,13 +69,21 @@ def declined(
 class Reception:
     """Takes the requests of one account."""
 
-    def __init__(self, account_id: str, entry: Entry, secrets: Sequence[str], storage: Storage) -> None:
+    def __init__(
+        self,
+        account_id: str,
+        entry: Entry,
+        secrets: Sequence[str],
+        storage: Storage,
+        resolve: Resolve = as_it_is,
+    ) -> None:
         self.account_id = account_id
         self._entry = entry
         self._account = entry.account(account_id)
         self._channel = CHANNELS[entry.kind]
         self._secrets = tuple(secrets)
         self._storage = storage
+        self._resolve = resolve
         limits = entry.limits
         self._bucket = TokenBucket(limits.requests_per_second, time.monotonic, limits.burst_requests)
 
@@ -145,6 +154,7 @@ class Reception:
         except Untranslatable as refusal:
             return Translation(refusals=(refusal,)), UNREADABLE
         translation = self._channel.translate(self._account, self._channel.topic(headers), read)
+        translation = self._resolve(self._account, translation)
         return translation, PARTLY if _takes_something(translation) else UNTRANSLATABLE
 
     def _records(

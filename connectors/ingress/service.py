@@ -24,6 +24,7 @@ from connectors.ingress.asker import Ask, Asker
 from connectors.ingress.fetching import FetchDesk
 from connectors.ingress.reception import Reception
 from connectors.ingress.storage import Storage
+from connectors.items.resolving import Resolve, as_it_is
 from connectors.questions import Open
 from connectors.shopify import fetch as shopify
 from connectors.square import fetch as square
@@ -42,15 +43,23 @@ class Ingress:
     asked it to end. Raises MissingSecret when a secret is not where the file says.
     """
 
-    def __init__(self, bootstrap_servers: str, group_id: str, file: AccountsFile, vault: Vault) -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        group_id: str,
+        file: AccountsFile,
+        vault: Vault,
+        resolve: Resolve = as_it_is,
+    ) -> None:
         self._storage = Storage(bootstrap_servers)
         self._entries = file.of_direction(IN)
         self._vault = vault
+        self._resolve = resolve
         self._draining = False
         self._bootstrap_servers = bootstrap_servers
         self._group_id = f"{group_id}-fetches"
         receptions = {
-            account_id: Reception(account_id, entry, self._secrets(entry), self._storage)
+            account_id: Reception(account_id, entry, self._secrets(entry), self._storage, resolve)
             for account_id, entry in self._entries.items()
             if entry.secrets  # Others are only polled.
         }
@@ -87,7 +96,7 @@ class Ingress:
 
     def _fetch_desk(self, client: httpx.AsyncClient) -> FetchDesk:
         def asker(kind: str, account: Account, ask: Ask | None) -> Asker:
-            return Asker(kind, account, ask, client, self._storage)
+            return Asker(kind, account, ask, client, self._storage, self._resolve)
 
         askers = {
             account_id: asker(entry.kind, entry.account(account_id), ask_of(entry, self._vault.open))

@@ -1,12 +1,13 @@
 """The catalogue at the edge: reads the items in force whole, and keeps up with them."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from connectors.items.identifiers import Identifiers, item_of
+from connectors.items.identifiers import Identifiers, Meaning, item_of
 from connectors.protocols import ConnectorError
 from schemas import wire
 from streams.topology import ITEMS_IN_FORCE
@@ -26,8 +27,8 @@ class Catalogue:
     """
     The items in force, as identifiers.
 
-    A context: entering it returns once all that was in force by then is known. `resolve` never waits: it takes in
-    what has come since, at most once a second. Not for several threads.
+    A context: entering it returns once all that was in force by then is known. `resolve` and `units_of` don't wait:
+    they take in what has come since, at most once a second. For any number of threads.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Catalogue:
         self._bootstrap_servers = bootstrap_servers
         self._clock = clock
         self._next_refresh = 0.0
+        self._lock = threading.Lock()
         self._behind: set[int] = set()
         self._consumer = Consumer(
             {
@@ -90,10 +92,20 @@ class Catalogue:
 
     def resolve(self, value: dict[str, Any]) -> dict[str, Any]:
         """Return an event's value with its SKU and units, see Identifiers. Raises Unresolved."""
+        with self._lock:
+            self._refresh()
+            return self.identifiers.resolve(value)
+
+    def units_of(self, identifier: str) -> Meaning:
+        """Return what an identifier stands for, see Identifiers. Raises Unresolved."""
+        with self._lock:
+            self._refresh()
+            return self.identifiers.units_of(identifier)
+
+    def _refresh(self) -> None:
         if self._clock() >= self._next_refresh:
             self._next_refresh = self._clock() + REFRESH_SECONDS
             self._poll(0.0)
-        return self.identifiers.resolve(value)
 
     def close(self) -> None:
         """Close the connection."""

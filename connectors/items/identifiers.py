@@ -78,6 +78,18 @@ class Identifiers:
             raise Unresolved(f"{identifier!r} is no SKU, alias or GTIN of the catalogue")
         return found
 
+    def units_of(self, identifier: str) -> Meaning:
+        """
+        Return what an identifier stands for; unless strict, one unit of itself when nobody claims it.
+
+        Raises Unresolved, also for a text that can't be a SKU.
+        """
+        try:
+            text = normalise_sku(identifier)
+        except InvalidSku as error:
+            raise Unresolved(str(error)) from None
+        return self.meaning_of(text) if self._strict else self.meaning(text) or Meaning(text, 1)
+
     def resolve(self, value: dict[str, Any]) -> dict[str, Any]:
         """
         Return an event's value with the SKU, and units of it, that its identifier stands for.
@@ -86,17 +98,16 @@ class Identifiers:
         """
         if "quantity" not in value:
             return value
-        try:
-            identifier = normalise_sku(value["sku"])
-        except InvalidSku as error:
-            raise Unresolved(str(error)) from None
-        meaning = self.meaning_of(identifier) if self._strict else self.meaning(identifier)
-        if meaning is None:
-            return value
-        quantity = value["quantity"] * meaning.units
-        if abs(quantity) > MAXIMUM_QUANTITY:
-            raise Unresolved(f"{identifier!r} makes {quantity} units, more than {MAXIMUM_QUANTITY}")
-        return {**value, "sku": meaning.sku, "quantity": quantity}
+        sku, units = self.units_of(value["sku"])
+        return {**value, "sku": sku, "quantity": multiplied(value["sku"], value["quantity"], units)}
+
+
+def multiplied(identifier: str, quantity: int, units: int) -> int:
+    """Return units of so many of an identifier. Raises Unresolved for more than an event may have."""
+    found = quantity * units
+    if abs(found) > MAXIMUM_QUANTITY:
+        raise Unresolved(f"{identifier!r} makes {found} units, more than {MAXIMUM_QUANTITY}")
+    return found
 
 
 def item_of(value: dict[str, Any]) -> Item:

@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import sys
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +20,9 @@ from connectors.accounts.model import IN, AccountsFile
 from connectors.accounts.reading import AccountsError, load_accounts
 from connectors.accounts.secrets import MissingSecret, Vault
 from connectors.ingress.service import Ingress
+from connectors.items.resolving import Resolve, as_it_is, resolved
 from streams.app import ensure_topics
+from streams.cli.catalogue import UseCatalogue, open_catalogue, user_errors
 from streams.cli.channels import DEFAULT_FILE, Accounts
 from streams.cli.errors import UserError
 from streams.cli.http_server import Server, address_of, listen
@@ -42,6 +46,7 @@ def ingress(
     ] = DEFAULT_PORT,
     bootstrap_servers: BootstrapServers = None,
     metrics_port: MetricsPort = None,
+    catalogue: UseCatalogue = None,
 ) -> None:
     """
     Take the requests of all accounts with direction "in", each at POST /in/ACCOUNT, until SIGTERM.
@@ -51,12 +56,14 @@ def ingress(
     """
     settings = settings_from(bootstrap_servers=bootstrap_servers, metrics_port=metrics_port)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    service = _service(settings, _file(accounts), accounts.parent)
+    items = None if catalogue is None else open_catalogue(settings.bootstrap_servers, catalogue)
+    resolve = as_it_is if items is None else partial(resolved, meaning_of=items.units_of)
+    service = _service(settings, _file(accounts), accounts.parent, resolve)
     try:
         ensure_topics(settings)
     except ConfigurationError as error:
         raise UserError(str(error)) from error
-    with listen(host, port, "ingress") as listener:
+    with user_errors(), items or nullcontext(), listen(host, port, "ingress") as listener:
         health = HealthServer(settings.metrics_port, lambda: service.ready, host=settings.metrics_host)
         with health:
             print(f"onhand ingress: metrics on {health.url}", file=sys.stderr, flush=True)
@@ -76,9 +83,11 @@ def _file(path: Path) -> AccountsFile:
     return file
 
 
-def _service(settings: Settings, file: AccountsFile, folder: Path) -> Ingress:
+def _service(settings: Settings, file: AccountsFile, folder: Path, resolve: Resolve) -> Ingress:
     try:
-        return Ingress(settings.bootstrap_servers, settings.group_id, file, Vault(os.environ, folder))
+        return Ingress(
+            settings.bootstrap_servers, settings.group_id, file, Vault(os.environ, folder), resolve
+        )
     except MissingSecret as error:
         raise UserError(f"{error}; `onhand channels check` looks at all of them.") from error
 

@@ -14,8 +14,9 @@ from connectors.items.client import Catalogue
 from connectors.items.connector import ItemFileSource
 from connectors.items.identifiers import Identifiers, Unresolved
 from connectors.items.translate import RECORD
+from streams.cli.catalogue import user_errors
 from streams.cli.overrides import BootstrapServers, settings_from
-from streams.cli.replay import AllowRejects, AsJson, Files, RejectsPath, run, user_errors
+from streams.cli.replay import AllowRejects, AsJson, Files, RejectsPath, run
 from streams.cli.times import MILLISECONDS_PER_SECOND, moment_ms
 from streams.dlq.describe import printable, time_text
 from streams.domain.catalogue import Item

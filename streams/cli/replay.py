@@ -4,8 +4,8 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -15,17 +15,14 @@ import typer
 from connectors.files.connector import FileSource
 from connectors.files.full_feed import FullFeedSource
 from connectors.files.mapping import RECORDS, load_mapping
-from connectors.items.client import Catalogue
 from connectors.items.connector import ItemFileSource
 from connectors.online_retail.connector import OnlineRetailSource
-from connectors.protocols import ConnectorError
 from connectors.publish import Publisher
 from connectors.rejects import RejectsFile
 from connectors.replay import Summary, replay
-from streams.cli.errors import UserError
+from streams.cli.catalogue import UseCatalogue, open_catalogue, user_errors
 from streams.cli.overrides import BootstrapServers, settings_from
 from streams.cli.replay_progress import replay_progress
-from streams.settings import Catalogue as CatalogueMode
 
 app = typer.Typer(no_args_is_help=True, help="Feed files to the stock topics as channel events.")
 
@@ -44,13 +41,6 @@ RejectsPath = Annotated[
 ]
 AllowRejects = Annotated[
     bool, typer.Option("--allow-rejects", help="Exit with 0 even if rows were rejected.")
-]
-UseCatalogue = Annotated[
-    CatalogueMode | None,
-    typer.Option(
-        "--catalogue",
-        help="Take SKUs for aliases and GTINs of the catalogue, packages for their units; strict rejects unknown ones.",
-    ),
 ]
 OpeningStock = Annotated[
     int | None,
@@ -94,20 +84,11 @@ def file(
         rules = load_mapping(mapping)
         if catalogue is not None:
             servers = settings_from(bootstrap_servers=bootstrap_servers).bootstrap_servers
-            items = opened.enter_context(Catalogue(servers, strict=catalogue is CatalogueMode.STRICT))
+            items = opened.enter_context(open_catalogue(servers, catalogue))
             resolve = items.resolve
         plain = FileSource(files, rules, resolve)
         source = plain if rules.full_feed is None else FullFeedSource(plain, rules.full_feed)
         run(source, files, bootstrap_servers, rate, rejects, allow_rejects=allow_rejects, as_json=as_json)
-
-
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """Turn what a connector can't do into the one sentence that its user needs."""
-    try:
-        yield
-    except ConnectorError as error:
-        raise UserError(str(error)) from error
 
 
 def run(

@@ -19,10 +19,10 @@ from tests.processes import OnhandProcess
 class RunningIngress:
     """An `onhand ingress` process, and a client to it."""
 
-    def __init__(self, settings: Settings, accounts: Path) -> None:
+    def __init__(self, settings: Settings, accounts: Path, *options: str) -> None:
         self.address = f"http://127.0.0.1:{(port := free_port())}"
         self.process = OnhandProcess(
-            "ingress", settings, accounts.parent, "--accounts", str(accounts), "--port", str(port)
+            "ingress", settings, accounts.parent, "--accounts", str(accounts), "--port", str(port), *options
         )
         self.client = httpx.Client(base_url=self.address, timeout=20.0)
 
@@ -56,8 +56,11 @@ def start_ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartIng
         for name, secret in SECRETS.items():
             patch.setenv(name, secret)
 
-        def start(settings: Settings, square_url: str = "http://127.0.0.1:9") -> RunningIngress:
-            ingress = RunningIngress(settings, written(tmp_path_factory.mktemp("ingress"), square_url))
+        def start(
+            settings: Settings, square_url: str = "http://127.0.0.1:9", *options: str
+        ) -> RunningIngress:
+            accounts = written(tmp_path_factory.mktemp("ingress"), square_url)
+            ingress = RunningIngress(settings, accounts, *options)
             running.append(ingress)
             ingress.process.wait_ready()
             return ingress
