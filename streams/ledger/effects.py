@@ -49,11 +49,11 @@ MOVERS: dict[str, dict[str, Factors]] = {
         "HoldConfirmed": (-1, -1),
     },
     "reserved": {
-        "OrderPlaced": ANY,  # It may move the whole line to another day.
+        "OrderPlaced": ANY,  # It may move all of its order to another day.
+        "ConfirmHold": ANY,  # The same.
         "OrderFellDue": (1, 1),
         "OrderShipped": (-1, 0),
         "OrderCancelled": (-1, 0),
-        "ConfirmHold": (0, 1),  # Less when a part was shipped or cancelled before.
     },
     "unsellable": {"ReturnReceived": (0, 1), "DispositionChanged": (-1, 1)},
 }

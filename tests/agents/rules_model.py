@@ -63,6 +63,8 @@ class Held:
     quantity: int
     expires_at: int
     state: str
+    order_id: str | None = None
+    ended_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Sku:
     lines: dict[tuple[str, str, str], Line] = field(default_factory=dict)
     holds: dict[str, Held] = field(default_factory=dict)
     safety_stock: int = 0
+    known: bool = False
 
     def on_hand(self, location_id: str) -> int:
         """Counted base and later facts (semantics 5)."""
@@ -216,6 +219,7 @@ class Sku:
 
     def move(self, record: str, event: dict[str, Any], now: int) -> None:
         """Take a movement that applies."""
+        self.known = True
         place, quantity, when = event["location_id"], event["quantity"], event["occurred_at"]
         if sign := ON_HAND.get(record):
             self.on_hand_moves.append(Moved(when, place, sign * quantity))
@@ -263,4 +267,5 @@ class Sku:
         if known is not None and known[:3] > found[:3]:
             return False
         self.counts[event["location_id"]] = found
+        self.known = True
         return True
