@@ -384,6 +384,15 @@ def test_order_that_was_confirmed_before_reserves_nothing_more() -> None:
     assert figures(room) == (10, 6, 0)
 
 
+def test_order_elsewhere_than_its_confirmation_asks_as_any_other() -> None:
+    """What is reserved in the store is no promise of the warehouse's goods."""
+    room = stocked(store=5, warehouse=1)
+    room.take(place("r-1", 3, location_id="store"), confirm("r-2"))
+    order = make(OrderPlaced, event_id="a", quantity=2, hold_id="hold-1", location_id="warehouse")
+    assert [row["outcome"] for row in room.take(order).movements()] == ["REJECTED"]
+    assert (figures(room), figures(room, "warehouse")) == ((5, 3, 0), (1, 0, 0))
+
+
 # Time ----------------------------------------------------------------------------------------------------
 
 

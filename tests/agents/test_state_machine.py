@@ -11,6 +11,7 @@ import os
 from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
@@ -23,6 +24,8 @@ from tests.agents.hold_rules import HORIZON_DAYS, LOCATIONS, SKUS, HoldRules, pl
 from tests.agents.rules_model import Sku
 from tests.agents.stockroom import Harvest, Stockroom
 from tests.domain.shop import NOW
+
+pytestmark = pytest.mark.timeout(900)  # All runs take a minute alone, and CI runs much beside them.
 
 RUNS = int(os.environ.get("ONHAND_STATE_MACHINE_RUNS", "2000"))  # Issue 4 asks for 2,000 in `make test`.
 STEPS = 16

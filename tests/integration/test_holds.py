@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +12,13 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from connectors.reservations.connector import Reservations
+from deploy.embedded.stack import EmbeddedStack
 from streams.engine.partitioner import partition_for
 from streams.ledger.reading import KafkaLedger, Question, Reading
 from streams.settings import Settings
 from tests.conftest import RunOnhand
 from tests.connectors.stocked_shop import StockedShop
-from tests.integration.checkouts import Rush, careless_checkout
+from tests.integration.checkouts import ANSWER_SECONDS, Rush, careless_checkout
 from tests.processes import OnhandProcess, wait_until
 
 pytestmark = pytest.mark.kafka
@@ -137,6 +139,31 @@ def test_worker_that_dies_in_the_middle_of_it_grants_nothing_twice(
         if then == "it comes back":
             run_worker(fresh_cluster, "worker-0")
         check_one_winner(shop, sku, rush)
+
+
+@pytest.mark.timeout(300)
+async def test_client_outlives_its_broker(
+    fresh_stack: EmbeddedStack, fresh_cluster: Settings, run_worker: RunOnhand
+) -> None:
+    """What is asked while there is none is answered when it is back, over the same client, and counts once."""
+    worker = run_worker(fresh_cluster)
+    sku = StockedShop(fresh_cluster).receive(5)
+    async with Reservations(fresh_cluster, owner="ann", timeout_seconds=ANSWER_SECONDS) as desk:
+        await desk.hold(sku, 1, hold_id="before")
+        fresh_stack.kafka.kill()
+        asked = asyncio.create_task(desk.hold(sku, 2, hold_id="meanwhile"))
+        await asyncio.to_thread(fresh_stack.kafka.start)
+        await asyncio.to_thread(
+            wait_until,
+            lambda: asked.done() or worker.child.exit_code() is not None,
+            ENDED_SECONDS,
+            "the worker goes on, or ends",
+        )
+        if not asked.done():  # As a supervisor does: it has waited for the broker for too long.
+            await asyncio.to_thread(run_worker, fresh_cluster)
+        assert (await asked).available_after == 2
+        assert (await desk.hold(sku, 1, hold_id="after")).available_after == 1
+    assert StockedShop(fresh_cluster).figures(sku) == {"store": (5, 0, 4)}
 
 
 @pytest.mark.timeout(180)
