@@ -21,6 +21,7 @@ class FeedBook:
     """
     Feeds by id, and the one in force by partition and location.
 
+    open has those about which something may still have to be done: thousands that are over must cost nothing.
     is_news says that something was learned; whoever acts on it sets it back. answers are what people said of feeds,
     until it is taken.
     """
@@ -28,6 +29,8 @@ class FeedBook:
     def __init__(self, policies: PolicyBook) -> None:
         self._policies = policies
         self.feeds: dict[FeedId, Feed] = {}
+        self.open: dict[FeedId, None] = {}
+        self._by_place: dict[tuple[str, str], dict[FeedId, None]] = {}
         self.answers: dict[FeedId, FeedDecided] = {}
         self.in_force: dict[tuple[int, str], FeedInForce] = {}
         self.is_news = False
@@ -48,6 +51,7 @@ class FeedBook:
             decided = feed_codec.decode_decided(data)
             if key == feed_codec.answer_key(decided.feed):
                 self.answers[decided.feed] = decided
+                self.open[decided.feed] = None  # Even if it comes too late, it is to be put aside.
                 self.is_news = True
             elif key == feed_codec.decided_key(decided.feed):
                 self.decide(decided)
@@ -58,7 +62,7 @@ class FeedBook:
         feed = known.with_progress(progress)
         if feed is known:
             return  # An echo of what this worker has said.
-        self.feeds[progress.feed] = feed
+        self._keep(feed)
         if progress.stage == feeds.APPLIED:
             place, now = (progress.partition, progress.location_id), FeedInForce.of(progress)
             self.in_force[place] = max(now, self.in_force.get(place, now))
@@ -69,7 +73,7 @@ class FeedBook:
         known = self.feeds.get(decided.feed) or Feed(decided.feed)
         if known.decided == decided:
             return
-        self.feeds[decided.feed] = Feed(known.feed_id, known.progress, decided)
+        self._keep(Feed(known.feed_id, known.progress, decided))
         self.is_news = True
 
     def _forget(self, key: bytes) -> None:
@@ -85,6 +89,7 @@ class FeedBook:
         known = self.feeds.get(feed)
         if kind == feed_codec.ANSWER:
             self.answers.pop(feed, None)
+            self._keep(known or Feed(feed))
         elif known is not None and kind == feed_codec.DECIDED:
             self._keep(Feed(feed, known.progress))
         elif known is not None:
@@ -93,18 +98,22 @@ class FeedBook:
             self._keep(Feed(feed, left, known.decided))
 
     def _keep(self, feed: Feed) -> None:
+        feed_id, place = feed.feed_id, feed.feed_id[:2]
         if feed.progress or feed.decided is not None:
-            self.feeds[feed.feed_id] = feed
+            self.feeds[feed_id] = feed
+            self._by_place.setdefault(place, {})[feed_id] = None
         else:
-            self.feeds.pop(feed.feed_id, None)
+            self.feeds.pop(feed_id, None)
+            self._by_place.get(place, {}).pop(feed_id, None)
+        if feed.is_over:
+            self.open.pop(feed_id, None)
+        else:
+            self.open[feed_id] = None
 
     def rivals(self, feed: Feed) -> list[Feed]:
         """Return the other feeds of a feed's source and location."""
-        return [
-            other
-            for other in self.feeds.values()
-            if other.feed_id[:2] == feed.feed_id[:2] and other.feed_id != feed.feed_id
-        ]
+        found = self._by_place.get(feed.feed_id[:2], {})
+        return [self.feeds[other] for other in found if other != feed.feed_id]
 
     def counted_at(self, partition: int, key: bytes, location_id: str) -> int:
         """Return as_of of the feed that a SKU is based on at a location, 0 without one; UTC milliseconds."""

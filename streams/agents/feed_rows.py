@@ -14,6 +14,7 @@ from streams.agents import stock_codec as codec
 from streams.agents.feed_codec import FeedRows
 from streams.domain.events import StockCounted
 from streams.domain.feeds import FeedId, FeedProgress
+from streams.domain.validation import MAXIMUM_ID_CHARACTERS
 from streams.engine.codec import read_varint, varint
 from streams.engine.table import Table
 from streams.engine.wire import HEADER_BYTES
@@ -21,6 +22,7 @@ from streams.engine.wire import HEADER_BYTES
 COUNTS = topology.STOCK_COUNTS.name
 RECORD_BYTES = 400_000  # Of rows in one record of the table; a topic takes a megabyte.
 _VARINT = rb"[\x80-\xff]{0,3}[\x00-\x7f]"  # Up to 28 bits; larger figures are read the plain way.
+_LONGEST_EVENT_ID = 63  # Whose length is one byte.
 _EVENT_ID_AT = HEADER_BYTES + 1  # Behind its length.
 
 Row = tuple[bytes, bytes]
@@ -67,7 +69,10 @@ class RowForm:
 
     @classmethod
     def of(cls, event: StockCounted, value: bytes) -> "RowForm | None":
-        """Return the form of a row; None for one that is not written as everybody writes."""
+        """Return the form of a row; None for one that is not written as everybody writes, or with very long ids."""
+        ids = len(event.source_id) + len(event.location_id) + len(event.channel_id or "")
+        if ids + _LONGEST_EVENT_ID > MAXIMUM_ID_CHARACTERS:
+            return None
         form, (plain, _) = cls(event, value), read_row(value)
         return form if form.read(value) == plain else None
 

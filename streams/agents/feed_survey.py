@@ -64,8 +64,8 @@ class Survey:
     """
     Of one feed in one partition: SKUs with stock at the location, how many it zeroes, and whom to look at closely.
 
-    suspects are the SKUs that the feed may change. Who writes a SKU after the survey has begun, other than by the
-    feed itself, adds it to them.
+    is_done says that every SKU has been looked at. suspects are the SKUs that the feed may change; who writes a SKU
+    after the survey has begun, other than by the feed itself, adds it to them.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Survey:
         self._finder = OnHandFinder(progress.location_id)
         self._keys = list(levels)
         self._next = 0
+        self.is_done = not self._keys
         self.skus = 0
         self.would_zero = 0
         # New SKUs; in C, since there may be a million rows.
@@ -88,16 +89,14 @@ class Survey:
             key: None for key in rows.keys() - levels.keys() if rows[key][0] != NOTHING
         }
 
-    @property
-    def is_done(self) -> bool:
-        """True when every SKU of the partition has been looked at."""
-        return self._next >= len(self._keys)
-
     def touched(self, keys: Iterable[bytes]) -> None:
         """Look closely at SKUs that something has happened to."""
         self.suspects.update(dict.fromkeys(keys))
 
-    def step(self, limit: int, notes: Mapping[bytes, bytearray], has_lines: Callable[[bytes], bool]) -> int:
+    # One loop: a call for each SKU would cost as much as the comparison.
+    def step(  # noqa: C901
+        self, limit: int, notes: Mapping[bytes, bytearray], has_lines: Callable[[bytes], bool]
+    ) -> int:
         """
         Look at some more SKUs; return at how many.
 
@@ -106,6 +105,8 @@ class Survey:
         """
         keys = self._keys[self._next : self._next + limit]
         self._next += len(keys)
+        if self._next >= len(self._keys):
+            self.is_done, self._keys = True, []  # A done survey may wait for others for long.
         levels, rows, find, suspects = self._levels, self._rows, self._finder.find, self.suspects
         for key in keys:
             level = levels.get(key)

@@ -40,6 +40,7 @@ ZEROED = "FeedZeroed"
 
 EFFORT = 20_000  # SKUs looked at in one batch: about 25 ms, so that events behind it don't wait.
 CHANGE_EFFORT = 25  # What changing a SKU costs, as often as looking at one.
+SWEEP_MILLISECONDS = 60_000  # How often feeds that are over are looked through; all feeds of a week.
 LOOK_MILLISECONDS = 1_000  # How often time alone may end a feed, or work be found again after an abort.
 # As long as an event may be sent again: then a feed that is over is forgotten, unless it is in force.
 KEPT_MILLISECONDS = topology.DEDUPLICATION_WINDOW_DAYS * topology.MILLISECONDS_PER_DAY
@@ -73,6 +74,7 @@ class FeedDesk:
         self._oldest = 0
         self._effort = 0
         self._next_look = 0
+        self._next_sweep = 0
         self._is_busy = False
 
     @property
@@ -111,17 +113,21 @@ class FeedDesk:
         self._next_look = batch.now + LOOK_MILLISECONDS
         self._book.is_news = self._is_busy = False
         self._effort = EFFORT
-        for feed in sorted(self._book.feeds.values(), key=lambda feed: feed.order):
+        known = [self._book.feeds.get(feed_id, Feed(feed_id)) for feed_id in self._book.open]
+        for feed in sorted(known, key=lambda feed: feed.order):
             self._decide(feed)
             for partition in sorted(self._owned):
                 self._work(partition, feed)
+        if batch.now >= self._next_sweep:
+            self._next_sweep = batch.now + SWEEP_MILLISECONDS
+            self._forget_old()
 
     def _work(self, partition: int, feed: Feed) -> None:
         """Do what a partition is to do with a feed, as far as this batch's effort goes."""
         said = feed.progress.get(partition)
         if said is not None and said.is_over:
-            self._forget_old(feed, said)
-        elif feed.decided is not None and feed.decision != feeds.QUARANTINED:
+            return
+        if feed.decided is not None and feed.decision != feeds.QUARANTINED:
             if said is None:
                 return  # All have spoken before it was applied: this one has forgotten it since.
             if feed.decision in feeds.IN_FAVOUR:
@@ -130,7 +136,7 @@ class FeedDesk:
                 self._end(said._replace(stage=feeds.DROPPED))
         elif feed.is_complete and (said is None or said.stage == feeds.STAGING):
             survey = self._surveyed(self._own(partition, feed))
-            if survey.is_done:
+            if survey is not None:
                 said = self._own(partition, feed)._replace(stage=feeds.ASSESSED)
                 self._say(said._replace(skus=survey.skus, would_zero=survey.would_zero))
         elif feed.decision == feeds.QUARANTINED:
@@ -144,23 +150,24 @@ class FeedDesk:
         empty = FeedProgress(*feed.feed_id, partition, *head.terms)
         return feed.progress.get(partition, empty)
 
-    def _surveyed(self, said: FeedProgress) -> Survey:
-        """Return the survey of a feed in a partition, gone on with."""
+    def _surveyed(self, said: FeedProgress) -> Survey | None:
+        """Go on with the survey of a feed in a partition; return it once it is done."""
         partition, place = said.partition, (said.partition, said.feed)
-        survey = self._surveys.get(place)
-        writing = self._writing
-        if survey is None:
+        survey, writing = self._surveys.get(place), self._writing
+        if survey is None and self._effort > 0:
             staged = self._rows.get(*place)
             levels = writing.levels.committed_values(partition)
             survey = self._surveys[place] = Survey(said, staged.rows if staged else {}, levels)
             survey.touched(writing.levels.written_keys(partition))
-        if not survey.is_done and self._effort > 0:
+        if survey is not None and not survey.is_done and self._effort > 0:
             notes = writing.recent.committed(partition)
             self._effort -= survey.step(
                 self._effort, notes, lambda key: self._lines.has_group(partition, key)
             )
-        self._is_busy = self._is_busy or not survey.is_done
-        return survey
+        if survey is not None and survey.is_done:
+            return survey
+        self._is_busy = True
+        return None
 
     # Applying --------------------------------------------------------------------------------------------
 
@@ -175,7 +182,7 @@ class FeedDesk:
             self._end(said._replace(stage=feeds.APPLIED))
             return
         survey = self._surveyed(said)
-        if not survey.is_done:
+        if survey is None:
             return
         todo = list(islice(survey.suspects, max(0, self._effort // CHANGE_EFFORT)))
         self._effort -= len(todo) * CHANGE_EFFORT
@@ -242,15 +249,12 @@ class FeedDesk:
 
     def _decide(self, feed: Feed) -> None:
         """Decide about a feed, if it is this worker's to decide and there is something to."""
-        partition = partition_for(feed_codec.decided_key(feed.feed_id), self._writing.settings.partitions)
+        partition = self._decider(feed.feed_id)
         if partition not in self._owned:
             return
         answer = self._book.answers.get(feed.feed_id)
         if answer is not None:
             self._delete(partition, feed_codec.answer_key(feed.feed_id))
-        if not feed.progress and feed.decided and feed.decided.decided_at < self._oldest:
-            self._delete(partition, feed_codec.decided_key(feed.feed_id))
-            return
         if answer is not None and feeds.takes_answer(feed):
             self._write_decision(partition, feed, answer.decision, answer.by, answer.note)
         elif (found := feeds.decide(feed, self._book.rivals(feed), self._terms(feed))) is not None:
@@ -278,15 +282,21 @@ class FeedDesk:
             alert_id = f"{kind}:{source_id}:{place}:{feed_id}"
             self._writing.raise_alert(partition, ANY.encode(), alert_id, about, alert)
 
-    def _forget_old(self, feed: Feed, said: FeedProgress) -> None:
-        """Delete what was said of a feed that is long over, unless it is what its location is based on."""
-        partition = said.partition
-        in_force = self._book.in_force.get((partition, said.location_id))
-        if feed.as_of >= self._writing.batch.now - KEPT_MILLISECONDS or (
-            in_force and in_force[:3] == feed.order
-        ):
-            return
-        self._delete(partition, feed_codec.progress_key(said))
+    def _forget_old(self) -> None:
+        """Delete what this worker's partitions said of feeds that are long over, unless they are in force there."""
+        oldest = self._writing.batch.now - KEPT_MILLISECONDS
+        for feed in [feed for feed in self._book.feeds.values() if feed.as_of < oldest and feed.is_over]:
+            for partition in feed.progress.keys() & self._owned:
+                in_force = self._book.in_force.get((partition, feed.feed_id.location_id))
+                if in_force is None or in_force[:3] != feed.order:
+                    self._delete(partition, feed_codec.progress_key(feed.progress[partition]))
+            decider = self._decider(feed.feed_id)
+            if not feed.progress and decider in self._owned:
+                self._delete(decider, feed_codec.decided_key(feed.feed_id))
+
+    def _decider(self, feed_id: FeedId) -> int:
+        """Return the partition whose owner decides about a feed."""
+        return partition_for(feed_codec.decided_key(feed_id), self._writing.settings.partitions)
 
     def _delete(self, partition: int, key: bytes) -> None:
         """Delete a record of the topic of feeds."""

@@ -206,6 +206,12 @@ class Feed:
             and sum(said.number_square_sum for said in self.progress.values()) % SQUARES_MODULUS == squares
         )
 
+    @property
+    def is_over(self) -> bool:
+        """True when nothing is left to be done with the feed."""
+        is_decided = self.decided is not None and self.decision != QUARANTINED
+        return (is_decided or not self.progress) and all(said.is_over for said in self.progress.values())
+
     def is_assessed(self, partitions: int) -> bool:
         """Return True when every partition has said what the feed would do to its SKUs."""
         return len(self.progress) == partitions and all(

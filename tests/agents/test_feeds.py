@@ -529,7 +529,8 @@ def test_feed_that_is_long_over_is_forgotten_unless_it_is_in_force() -> None:
     gone = [one for one in harvest.of("stock-feeds") if one.value is None]
     assert all(b"monday" in (one.key or b"") for one in gone)
     assert len(gone) == PARTITIONS
-    room.tick(NOW + 9 * DAY_MS)
+    (last,) = room.tick(NOW + 9 * DAY_MS).of("stock-feeds")
+    assert (last.key or b"").startswith(b"decided")
     assert [feed.feed_id for feed in room.agent._movements.feeds.feeds] == ["tuesday"]
 
 
