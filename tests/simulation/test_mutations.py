@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.simulation.counting import CountingScenario
+from tests.simulation.feed_mutations import FEED_MUTATIONS
+from tests.simulation.feeds import FeedScenario
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.stock import StockScenario
 from tests.simulation.world import Scenario, SimulationFailed, simulate
@@ -51,9 +53,18 @@ def test_broken_rule_is_found_in_stock(name: str) -> None:
     simulate(StockScenario(), seed)
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", FEED_MUTATIONS)
+def test_broken_rule_is_found_in_feeds(name: str) -> None:
+    """What keeps a feed right through aborts, takeovers and late deltas."""
+    seed, failure = first_failure(name, FeedScenario)
+    assert f"replay: python -m tests.simulation feeds --seed {seed}" in failure
+    simulate(FeedScenario(), seed)
+
+
 def first_failure(name: str, scenario: Callable[[], Scenario]) -> tuple[int, str]:
     """Return the first seed that fails under a mutation, and what it says."""
-    with MUTATIONS[name]():
+    with (MUTATIONS | FEED_MUTATIONS)[name]():
         for seed in range(MOST_SEEDS):
             try:
                 simulate(scenario(), seed)
