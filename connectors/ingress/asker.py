@@ -23,6 +23,7 @@ from connectors.egress.answers import retry_after_seconds
 from connectors.egress.pace import Backoff, Circuit
 from connectors.ingress.channels import CHANNELS
 from connectors.ingress.outgoing import (
+    FETCH,
     FETCH_REFUSED,
     PARTLY,
     UNTRANSLATABLE,
@@ -144,7 +145,7 @@ class Asker:
             refusal = Untranslatable(
                 "api", "the accounts file has no such account, or no [api] in it to ask with"
             )
-            return [self._letter(fetch, b"", FETCH_REFUSED, refusal)]
+            return [self._letter(fetch, "", b"", FETCH_REFUSED, refusal)]
         try:
             question = self._ask(fetch)
         except MissingSecret as error:
@@ -153,13 +154,13 @@ class Asker:
             body = await self._get(question, fetch)
         except Untranslatable as refusal:
             self._count("refused")
-            return [self._letter(fetch, b"", FETCH_REFUSED, refusal)]
+            return [self._letter(fetch, "", b"", FETCH_REFUSED, refusal)]
         self._count("answered")
         translation = self._translated(question, body)
         records = records_of(self._account, translation, [], int(time.time() * 1_000))
         if translation.refusals:
             reason = PARTLY if records else UNTRANSLATABLE
-            records.append(self._letter(fetch, body, reason, *translation.refusals))
+            records.append(self._letter(fetch, question.topic, body, reason, *translation.refusals))
         return records
 
     def _translated(self, question: Question, body: bytes) -> Translation:
@@ -189,10 +190,12 @@ class Asker:
         except (httpx.HTTPError, TimeoutError) as error:
             raise Unanswered(str(error) or type(error).__name__) from None
 
-    def _letter(self, fetch: Fetch, body: bytes, reason: str, *refusals: Untranslatable) -> Outgoing:
-        about = {"onhand-fetch": f"{fetch.kind}:{fetch.identifier}"}
+    def _letter(
+        self, fetch: Fetch, topic: str, body: bytes, reason: str, *refusals: Untranslatable
+    ) -> Outgoing:
+        about = {FETCH: f"{fetch.kind}:{fetch.identifier}"}
         now = int(time.time() * 1_000)
-        return letter(self._account.account_id, self._kind, body, reason, refusals, about, now)
+        return letter(self._account.account_id, self._kind, topic, body, reason, refusals, about, now)
 
     def _count(self, result: str) -> None:
         metrics.INGRESS_FETCHES.labels(self._account.account_id, result).inc()

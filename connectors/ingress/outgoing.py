@@ -14,6 +14,10 @@ from schemas import wire
 from streams.topology import CHANNEL_FETCHES, CHANNEL_ORDERS, EVENT_TOPICS, INGRESS_DEAD_LETTERS
 
 KafkaHeaders = list[tuple[str, bytes]]
+ACCOUNT, KIND, TOPIC, RECEIVED_AT = "onhand-account", "onhand-kind", "onhand-topic", "onhand-received-at"
+FETCH = "onhand-fetch"
+"""Headers of a body that is kept: whose it is, how it is translated, when it came; what was to be fetched."""
+REASON, MESSAGE = f"{ERROR_PREFIX}exception", f"{ERROR_PREFIX}message"
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, version 00.
 TRACESTATE_CHARACTERS = 512  # What the specification asks to be passed on.
@@ -38,13 +42,14 @@ def records_of(account: Account, translation: Translation, trace: KafkaHeaders, 
     return [
         *(_event(record, value, trace) for record, value in translation.events),
         *(_order(account, statement(account, order), trace) for order in translation.orders),
-        *(_fetch(account.account_id, fetch, trace, now) for fetch in translation.fetches),
+        *(wish(account.account_id, fetch, trace, now) for fetch in translation.fetches),
     ]
 
 
 def letter(
     account_id: str,
     kind: str,
+    topic: str,
     body: bytes,
     reason: str,
     refusals: Sequence[Untranslatable],
@@ -52,18 +57,20 @@ def letter(
     now: int,
 ) -> Outgoing:
     """
-    Return a body as a dead letter, whole, with the reason and what is known of it.
+    Return a body as a dead letter, whole, with the reason and what is needed to take it one day.
 
-    about are headers to keep, chosen by the channel: no signature and no token. now is when it came, UTC ms.
+    topic is the one by which it is translated. about are headers to keep, chosen by the channel: no signature and no
+    token. now is when it came, UTC ms.
     """
     told = "; ".join(str(refusal) for refusal in refusals)[:MESSAGE_MAX_CHARACTERS]
     named = {
-        f"{ERROR_PREFIX}exception": reason,
-        f"{ERROR_PREFIX}message": told,
+        REASON: reason,
+        MESSAGE: told,
         f"{ERROR_PREFIX}stacktrace": "",
-        "onhand-account": account_id,
-        "onhand-kind": kind,
-        "onhand-received-at": str(now),
+        ACCOUNT: account_id,
+        KIND: kind,
+        TOPIC: topic[:HEADER_CHARACTERS],
+        RECEIVED_AT: str(now),
         **{name: value[:HEADER_CHARACTERS] for name, value in about.items()},
     }
     headers = [(name, text.encode("utf-8", "replace")) for name, text in named.items()]
@@ -99,7 +106,8 @@ def _order(account: Account, value: dict[str, Any], trace: KafkaHeaders) -> Outg
     return Outgoing(CHANNEL_ORDERS.name, key, wire.encode(RECORD, value), [*described(RECORD), *trace])
 
 
-def _fetch(account_id: str, fetch: Fetch, trace: KafkaHeaders, now: int) -> Outgoing:
+def wish(account_id: str, fetch: Fetch, trace: KafkaHeaders, now: int) -> Outgoing:
+    """Return the wish to ask a channel for something; now in ms."""
     value = {
         "account_id": account_id,
         "kind": fetch.kind,

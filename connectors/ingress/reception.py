@@ -165,8 +165,10 @@ class Reception:
         records = records_of(self._account, translation, trace_of(headers), now)
         if translation.refusals:
             kept = {name: headers[name] for name in (*TRACED, *self._channel.kept) if name in headers}
-            kind = self._entry.kind
-            records.append(letter(self.account_id, kind, body, reason, translation.refusals, kept, now))
+            kind, topic = self._entry.kind, self._channel.topic(headers)
+            records.append(
+                letter(self.account_id, kind, topic, body, reason, translation.refusals, kept, now)
+            )
         return records
 
     async def _store(self, records: Sequence[Outgoing]) -> None:

@@ -100,9 +100,9 @@ class Poller:
         records = records_of(self._account, translation, [], now)
         if translation.refusals:
             reason = PARTLY if records else UNTRANSLATABLE
-            body, about = json.dumps(polled.body).encode(), {"onhand-polled": polled.topic or self._kind}
+            body, refusals = json.dumps(polled.body).encode(), translation.refusals
             records.append(
-                letter(self._account_id, self._kind, body, reason, translation.refusals, about, now)
+                letter(self._account_id, self._kind, polled.topic, body, reason, refusals, {}, now)
             )
         return records
 

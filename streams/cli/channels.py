@@ -16,7 +16,8 @@ from connectors.accounts.model import AccountsFile
 from connectors.accounts.reading import AccountsError, load_accounts
 from connectors.accounts.secrets import Vault
 from connectors.egress.probes import DELIVERY_PROBES
-from streams.cli.overrides import settings_from
+from streams.cli.kept import DEFAULT_SINCE, Since, retake_kept, show_kept
+from streams.cli.overrides import BootstrapServers, settings_from
 
 app = typer.Typer(no_args_is_help=True, help="Accounts at channels: check them, and describe their file.")
 
@@ -62,6 +63,32 @@ def schema() -> None:
     """Print the JSON Schema of the accounts file, for editors that complete and check TOML."""
     described = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | AccountsFile.model_json_schema()
     typer.echo(json.dumps(described, indent=2))
+
+
+@app.command("kept")
+def kept(
+    account: Annotated[str | None, typer.Option("--account", help="Only this account's.")] = None,
+    since: Since = DEFAULT_SINCE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+    bootstrap_servers: BootstrapServers = None,
+) -> None:
+    """List bodies that could not be taken, with each field and reason; never the bodies: they may name people."""
+    show_kept(account, since, bootstrap_servers, as_json=as_json)
+
+
+@app.command("retake")
+def retake(
+    account: Annotated[str, typer.Option("--account", help="Whose bodies.")],
+    accounts: Accounts = DEFAULT_FILE,
+    since: Since = DEFAULT_SINCE,
+    bootstrap_servers: BootstrapServers = None,
+) -> None:
+    """
+    Take an account's kept bodies again, once its mappings are mended. Exit code 1 if some still can't be taken.
+
+    Harmless to repeat: what was taken before keeps its ids and counts once.
+    """
+    retake_kept(accounts, account, since, bootstrap_servers)
 
 
 def _table(file: AccountsFile, findings: list[Finding]) -> Table:

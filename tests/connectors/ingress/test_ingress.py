@@ -14,6 +14,7 @@ import pytest
 from connectors.accounts.reading import parse_accounts
 from connectors.ingress.channels import CHANNELS
 from connectors.ingress.outgoing import records_of
+from connectors.ingress.reception import LARGE_BYTES
 from streams.settings import Settings
 from streams.topology import CHANNEL_ORDERS, EVENT_TOPICS, INGRESS_DEAD_LETTERS
 from tests.connectors.ingress.conftest import RunningIngress, StartIngress
@@ -247,6 +248,19 @@ def test_good_lines_are_taken_and_the_body_is_kept_for_the_others(
     assert kept.headers["__streams.errors.exception"] == b"PARTLY_UNTRANSLATABLE"
     assert json.loads(kept.value) == body
     assert statement.decoded[0] == "ChannelOrder"
+
+
+def test_a_large_body_is_taken_whole(ingress: RunningIngress, topics: Topics) -> None:
+    """Translated beside the others, which need not wait for it."""
+    body = json.loads(raw("shopify/order_created.json"))
+    line = body["line_items"][0]
+    body["line_items"] = [{**line, "id": 500 + number, "sku": f"LARGE-{number}"} for number in range(300)]
+    sent = json.dumps(body).encode()
+    assert len(sent) > LARGE_BYTES
+    mark = topics.mark()
+    assert ingress.post(shopify("orders/create", sent)).status_code == 200
+    (statement,) = topics.since(mark)
+    assert len(statement.decoded[1]["items"]) == 300
 
 
 def test_what_moves_no_stock_is_answered_and_leaves_no_trace(ingress: RunningIngress, topics: Topics) -> None:
