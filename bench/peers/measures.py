@@ -22,9 +22,22 @@ class Latency(NamedTuple):
     unseen: int
 
 
-def throughput(progress: Sequence[tuple[int, int]], events: int) -> float:
+class Span(NamedTuple):
+    """A part of a drained backlog: events, and the milliseconds since 1970 between which they were written."""
+
+    events: int
+    started: int
+    ended: int
+
+    @property
+    def events_per_second(self) -> float:
+        """Throughput."""
+        return self.events / max(1, self.ended - self.started) * 1_000
+
+
+def measured_span(progress: Sequence[tuple[int, int]], events: int) -> Span:
     """
-    Return events a second of a drained backlog.
+    Return the part of a drained backlog whose time counts.
 
     progress gives (milliseconds, events) of each output record. The clock runs from when a tenth of the events is in
     the output topic to when all are, by the broker's own time. Raises ValueError when they never are.
@@ -39,7 +52,7 @@ def throughput(progress: Sequence[tuple[int, int]], events: int) -> float:
     while warm + 1 < len(ordered) and ordered[warm + 1][0] == started:
         warm += 1
     ended = next(moment for (moment, _), total in zip(ordered, totals, strict=True) if total >= events)
-    return (events - totals[warm]) / max(1, ended - started) * 1_000
+    return Span(events - totals[warm], started, ended)
 
 
 def latency(sent: Timed, seen: Timed) -> Latency:

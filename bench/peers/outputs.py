@@ -14,7 +14,7 @@ READ_RECORDS = 10_000
 FIRST_READ_SECONDS = 10.0  # Until a new consumer has reached the ends.
 QUIET_SECONDS = 0.25  # A consumer to which nothing comes for so long stands at the end.
 LOOK_SECONDS = 0.25  # Between two looks at where the topic ends; one request each, so as not to disturb.
-STILL_SECONDS = 0.5  # A topic that has not grown for so long is read; until then reading would cost time.
+STILL_SECONDS = 0.75  # A topic that has not grown for so long is read; until then reading would cost time.
 REQUEST_SECONDS = 30.0
 
 

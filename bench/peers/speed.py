@@ -15,11 +15,12 @@ from bench.peers.check import Verdict, compare
 from bench.peers.cluster import APPEND_TIMES, Cluster
 from bench.peers.engines import Engine
 from bench.peers.load import Generator, Reader
-from bench.peers.measures import Latency, latency, throughput
+from bench.peers.measures import Latency, latency, measured_span
 from bench.peers.outputs import Outputs, recompute
 from bench.peers.peer import Peer, Place
+from bench.peers.usage import Usage
 
-FIRST_LOOK_SECONDS = 0.05
+FIRST_LOOK_SECONDS = 0.2
 START_SECONDS = 60.0  # Until an engine has joined its group, on a busy machine.
 SLOWEST_EVENTS_PER_SECOND = 500.0  # An engine that is slower has failed.
 SETTLE_SECONDS = (
@@ -116,29 +117,28 @@ def _drain(
 ) -> Run:
     generator.backlog(events)
     peer.start()
-    before = _wait_first(peer, outputs)
-    engine_seconds, broker_seconds = peer.processor_seconds, cluster.processor_seconds
-    _wait(peer, outputs, events, START_SECONDS + events / SLOWEST_EVENTS_PER_SECOND)
-    engine_seconds = peer.processor_seconds - engine_seconds
-    broker_seconds = cluster.processor_seconds - broker_seconds
+    with Usage(lambda: peer.processor_seconds, lambda: cluster.processor_seconds) as usage:
+        _wait_first(peer, outputs)
+        _wait(peer, outputs, events, START_SECONDS + events / SLOWEST_EVENTS_PER_SECOND)
+    span = measured_span(outputs.progress, events)
+    engine_seconds, broker_seconds = usage.between(span.started, span.ended)
     written = [topic for topic in cluster.topics(place.run) if topic != place.input]
     return Run(
-        events_per_second=throughput(outputs.progress, events),
-        processor_us_per_event=engine_seconds / max(1, events - before) * 1e6,
-        broker_us_per_event=broker_seconds / max(1, events - before) * 1e6,
+        events_per_second=span.events_per_second,
+        processor_us_per_event=engine_seconds / span.events * 1e6,
+        broker_us_per_event=broker_seconds / span.events * 1e6,
         bytes_per_event=cluster.bytes_of(written) / events,
     )
 
 
-def _wait_first(peer: Peer, outputs: Outputs) -> int:
-    """Wait until the engine writes: what it takes to start is not what is measured; return how much it has written."""
+def _wait_first(peer: Peer, outputs: Outputs) -> None:
+    """Wait until the engine writes, or fail soon."""
     deadline = time.monotonic() + START_SECONDS
-    while not (written := outputs.ends()):
+    while not outputs.ends():
         _see_alive(peer)
         if time.monotonic() > deadline:
             raise Failed(f"nothing written after {START_SECONDS:.0f} s\n{peer.last_words()}")
         time.sleep(FIRST_LOOK_SECONDS)
-    return written
 
 
 def _wait(peer: Peer, outputs: Outputs, events: int, timeout_seconds: float) -> None:

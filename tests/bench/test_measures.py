@@ -6,7 +6,8 @@ import pytest
 
 from bench.figures import spread
 from bench.peers.load import Timed
-from bench.peers.measures import latency, percentiles, throughput
+from bench.peers.measures import latency, measured_span, percentiles
+from bench.peers.usage import at
 
 
 def timed(*entries: tuple[int, int, float]) -> Timed:
@@ -20,24 +21,27 @@ def timed(*entries: tuple[int, int, float]) -> Timed:
 def test_throughput_counts_from_a_tenth_of_the_backlog_to_its_end() -> None:
     """90 of 100 events in 900 ms are 100 a second, however long the first ten took."""
     progress = [(0, 1), (5_000, 9), *((5_000 + 10 * number, 1) for number in range(1, 91))]
-    assert throughput(progress, 100) == pytest.approx(100.0)
+    span = measured_span(progress, 100)
+    assert (span.events, span.started, span.ended) == (90, 5_000, 5_900)
+    assert span.events_per_second == pytest.approx(100.0)
 
 
 def test_throughput_does_not_count_what_the_clock_finds() -> None:
     """A batch that is there when the clock starts took its time before."""
-    assert throughput([(1_000, 500), (1_000, 300), (2_000, 200)], 1_000) == pytest.approx(200.0)
+    span = measured_span([(1_000, 500), (1_000, 300), (2_000, 200)], 1_000)
+    assert span.events_per_second == pytest.approx(200.0)
 
 
 def test_throughput_takes_records_in_the_order_of_their_times() -> None:
     """Partitions are read one after the other, not in the order in which they were written."""
     progress = [(1_500, 50), (2_000, 40), (1_000, 10)]
-    assert throughput(progress, 100) == throughput(sorted(progress), 100) == pytest.approx(90.0)
+    assert measured_span(progress, 100) == measured_span(sorted(progress), 100) == (90, 1_000, 2_000)
 
 
 def test_a_backlog_that_never_ends_has_no_throughput() -> None:
     """Lost events must not make an engine fast."""
     with pytest.raises(ValueError, match="9 of 10 events"):
-        throughput([(0, 1), (10, 8)], 10)
+        measured_span([(0, 1), (10, 8)], 10)
 
 
 def test_an_event_is_visible_with_the_first_state_that_has_it() -> None:
@@ -72,6 +76,18 @@ def test_a_window_leaves_out_the_lead_and_the_tail() -> None:
     """Seconds count from the first event."""
     sent = timed((1, 1, 1_000.0), (2, 1, 1_999.0), (3, 1, 2_000.0), (4, 1, 3_999.0), (5, 1, 4_000.0))
     assert list(sent.between(1.0, 3.0).numbers) == [3, 4]
+
+
+def test_usage_between_two_samples_lies_on_a_line() -> None:
+    """A span begins and ends between samples; outside of all of them nothing is known to have been used."""
+    moments, values = [100.0, 200.0, 300.0], [1.0, 2.0, 4.0]
+    assert [at(moments, values, moment) for moment in (50.0, 150.0, 200.0, 275.0, 400.0)] == [
+        1.0,
+        1.5,
+        2.0,
+        3.5,
+        4.0,
+    ]
 
 
 def test_spread_is_median_minimum_and_maximum() -> None:
