@@ -121,14 +121,13 @@ class LineDesk:
         """Return a line with a cancellation that waits on it as it came."""
         line, given_up = lines.with_waiting(line, _waiting(record, quantity))
         for event in given_up:
-            self._give_up_waiting(key, line, event)
+            self._give_up_waiting(
+                key, line, event, "has not come yet, and more waits for it than can be kept"
+            )
         return line
 
-    def _give_up_waiting(self, key: bytes, line: OpenLine, event: WaitingEvent) -> None:
-        kind, days = line.kind.lower(), self._writing.settings.waiting_days
-        message = f"{kind} {line.line_id!r} at {line.location_id!r} has not come within {days} days"
-        if len(line.waiting) == lines.WAITING_AT_MOST:
-            message = f"too many cancellations wait for {kind} {line.line_id!r} at {line.location_id!r}"
+    def _give_up_waiting(self, key: bytes, line: OpenLine, event: WaitingEvent, why: str) -> None:
+        message = f"{line.kind.lower()} {line.line_id!r} at {line.location_id!r} {why}"
         self._refusals.refuse(_Waited(key, event), GiveUp(Reason.ORDER_UNKNOWN, message))
 
     def _close(self, partition: int, key: bytes, line_key: bytes, line: OpenLine) -> None:
@@ -217,8 +216,9 @@ class LineDesk:
                 partition, key, line_key, line
             )  # Written before lines said when they were: its time begins now.
             return
+        why = f"has not come within {self._writing.settings.waiting_days} days"
         for event in line.waiting:
-            self._give_up_waiting(key, line, event)
+            self._give_up_waiting(key, line, event, why)
         self._raise(partition, key, self._stock(partition, key), line, alerts.order_missing(line))
         self._close(partition, key, line_key, line)
 

@@ -482,6 +482,7 @@ def test_no_more_wait_for_an_order_than_a_line_can_keep() -> None:
     many = [CANCELLED._replace(event_id=f"c-{number}", quantity=1) for number in range(WAITING_AT_MOST + 1)]
     (letter,) = room.take(*many).of(DEAD_LETTERS)
     assert (letter.fields()["event_id"], letter.header(REASON)) == ("c-0", "ORDER_UNKNOWN")
+    assert letter.header(MESSAGE).endswith("has not come yet, and more waits for it than can be kept")
     large = room.record_of(CANCELLED._replace(event_id="large"), headers=[("big", b"x" * WAITING_BYTES)])
     (letter,) = room.take(large).of(DEAD_LETTERS)
     assert letter.header("big") == "x" * WAITING_BYTES
