@@ -162,7 +162,7 @@ class AmazonApi:
         given_up_at = time.monotonic() + self._patience_seconds
         while True:
             told = await self._object("GET", f"{FEEDS}/{pending.feed_id}")
-            status = told.get("processingStatus")
+            status = str(told.get("processingStatus"))
             if status not in {IN_QUEUE, IN_PROGRESS}:
                 break
             if time.monotonic() + self._poll_seconds > given_up_at:

@@ -67,13 +67,18 @@ def results_of(report: Mapping[str, Any], writes: Sequence[Write]) -> dict[Key, 
     Return what a report says of each message of a feed.
 
     One with an issue of severity ERROR is refused. One without is delivered only if the report accounts for all
-    messages: a report that is cut short confirms nothing.
+    messages and each error names one: a report that is cut short, or blames nobody, confirms nothing.
     """
     issues: dict[int, str] = {}
+    nobodys = [] if isinstance(report.get("issues", []), list) else ["issues that are no list"]
     for issue in objects(report, "issues"):
-        number = whole(issue.get("messageId"))
-        if issue.get("severity") == ERROR and number is not None:
-            issues.setdefault(number, shortened(f"{issue.get('code')}: {issue.get('message', '')}"))
+        if issue.get("severity") != ERROR:
+            continue
+        number, said = whole(issue.get("messageId")), f"{issue.get('code')}: {issue.get('message', '')}"
+        if number is None or not 1 <= number <= len(writes):
+            nobodys.append(said)
+        else:
+            issues.setdefault(number, shortened(said))
     summary = report.get("summary")
     processed = whole(summary.get("messagesProcessed")) if isinstance(summary, Mapping) else None
     rest = ItemResult(Verdict.DELIVERED)
@@ -81,6 +86,8 @@ def results_of(report: Mapping[str, Any], writes: Sequence[Write]) -> dict[Key, 
         rest = ItemResult(
             Verdict.FAILED, f"the report tells of {processed} messages, the feed had {len(writes)}"
         )
+    elif nobodys:
+        rest = ItemResult(Verdict.FAILED, shortened(f"the report blames no message for: {nobodys[0]}"))
     return {
         key_of(write): ItemResult(Verdict.REFUSED, issues[number]) if number in issues else rest
         for number, write in enumerate(writes, start=1)

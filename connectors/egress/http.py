@@ -13,7 +13,7 @@ from connectors.protocols import ChannelUnavailable
 CONNECT_TIMEOUT_SECONDS = 5.0
 ANSWER_TIMEOUT_SECONDS = 30.0  # Between two signs of life; shops write hundreds of items in one request.
 REQUEST_TIMEOUT_SECONDS = 60.0  # For the whole of it: a channel that drips must not hold up a rebalance.
-ANSWER_MAX_BYTES = 4_194_304  # 100 products of WooCommerce with long descriptions; error pages need far less.
+ANSWER_MAX_BYTES = 16_777_216  # 100 products of WooCommerce with long descriptions and many pictures.
 PACE_MAX_SECONDS = 10.0  # Longer waits are left to the delivery, which can do other things meanwhile.
 
 

@@ -105,9 +105,10 @@ def data_of(answer: Answer, now: float) -> Mapping[str, Any]:
 def outcomes_of(data: Mapping[str, Any], writes: Sequence[Write]) -> list[Outcome]:
     """Return what became of each write. Raises BatchRefused for an error that names none of them."""
     answer = data.get("inventorySetQuantities")
-    if not isinstance(answer, Mapping):
-        raise ChannelUnavailable("the answer does not say what became of the quantities")
+    told = answer.get("userErrors") if isinstance(answer, Mapping) else None
     errors = objects(answer, "userErrors")
+    if not isinstance(told, list) or len(told) != len(errors):
+        raise ChannelUnavailable("the answer does not say what became of the quantities")
     if not errors:
         return [ItemResult(Verdict.DELIVERED)] * len(writes)
     found: dict[int, Outcome] = {}
@@ -142,11 +143,12 @@ def page_of(data: Mapping[str, Any]) -> Page:
             found.setdefault(node["sku"], []).append(str(item.get("id")).removeprefix(ITEM))
     info = variants.get("pageInfo") if isinstance(variants, Mapping) else None
     more = isinstance(info, Mapping) and info.get("hasNextPage") is True
-    return Page(found, str(info["endCursor"]) if more and isinstance(info, Mapping) else None)
+    cursor = info.get("endCursor") if more and isinstance(info, Mapping) else None
+    return Page(found, cursor if isinstance(cursor, str) else None)
 
 
 def _outcome(error: Mapping[str, Any]) -> Outcome:
-    code = error.get("code")
+    code = str(error.get("code"))
     if code == STALE:
         return Conflict.STALE
     verdict = Verdict.FAILED if code in NOT_YET else Verdict.REFUSED
@@ -155,8 +157,9 @@ def _outcome(error: Mapping[str, Any]) -> Outcome:
 
 def _raise_for_all(error: Mapping[str, Any]) -> None:
     """Raise for an error that names no quantity. Raises ChannelUnavailable, BatchRefused."""
-    said = shortened(f"{error.get('code')}: {error.get('message', '')}")
-    raise ChannelUnavailable(said) if error.get("code") in NOT_YET else BatchRefused(said)
+    code = str(error.get("code"))
+    said = shortened(f"{code}: {error.get('message', '')}")
+    raise ChannelUnavailable(said) if code in NOT_YET else BatchRefused(said)
 
 
 def _index(error: Mapping[str, Any]) -> int | None:

@@ -20,6 +20,8 @@ from connectors.woocommerce.outgoing import (
 ITEMS_PER_REQUEST = 100  # WooCommerce's limit of a batch and of a page.
 NAMES_PER_SEARCH = 50  # They are part of the address, which servers cut at some thousand characters.
 
+FIELDS = "id,sku,type,parent_id,manage_stock,stock_quantity"  # Of products, whose descriptions are long.
+
 
 class WooCommerceApi:
     """
@@ -50,7 +52,12 @@ class WooCommerceApi:
         """Return products and variations by SKU; a SKU with a comma can't be searched for."""
         found: dict[str, Sequence[str]] = {}
         for some in slices([name for name in names if "," not in name], NAMES_PER_SEARCH):
-            answer = await self._get("products", {"sku": ",".join(some), "per_page": ITEMS_PER_REQUEST})
+            query: dict[str, str | int] = {
+                "sku": ",".join(some),
+                "per_page": ITEMS_PER_REQUEST,
+                "_fields": FIELDS,
+            }
+            answer = await self._get("products", query)
             found |= found_of(answer)
         return found
 
@@ -69,7 +76,11 @@ class WooCommerceApi:
         for parent, family in by_parent(identifiers).items():
             for some in slices(family, ITEMS_PER_REQUEST):
                 numbers = ",".join(product_of(one).number for one in some)
-                query: dict[str, str | int] = {"include": numbers, "per_page": ITEMS_PER_REQUEST}
+                query: dict[str, str | int] = {
+                    "include": numbers,
+                    "per_page": ITEMS_PER_REQUEST,
+                    "_fields": FIELDS,
+                }
                 found |= figures_of(await self._get(collection(parent), query), parent)
         return found
 

@@ -47,7 +47,7 @@ class VendorContract(SinkContract):
         await sending.until_done()
         assert (channel.figures["a"], channel.figures["b"], channel.figures["sku-1"]) == (7, 0, 500)
 
-    @pytest.mark.parametrize("trouble", ["fail", "busy", "slow", "reset", "lost", "throttle"])
+    @pytest.mark.parametrize("trouble", ["fail", "busy", "slow", "reset", "lost", "throttle", "expired"])
     async def test_any_trouble_is_got_over(self, channel: Simulator, sink: Sink, trouble: str) -> None:
         """The figures arrive at the next try, and no dead letter is made."""
         channel.script = [trouble]
