@@ -89,9 +89,9 @@ class Shop:
         return Consumer({"bootstrap.servers": self._settings.bootstrap_servers, "group.id": group_id})
 
 
-async def until(condition: Callable[[], bool], what: str) -> None:
+async def until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE_SECONDS) -> None:
     """Wait for a condition without stopping the event loop."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not in time: {what}"
         await asyncio.sleep(0.02)

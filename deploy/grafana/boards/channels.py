@@ -90,7 +90,7 @@ BOARD = Board(
             SHORT,
             (
                 "Above zero every hour: somebody or something else writes stock at the channel, and is overruled. "
-                "Find out who; there can be one writer."
+                "There can be one writer: see OnhandChannelDrifts."
             ),
             (Query("max by (channel) (onhand_drift_skus)", "{{channel}}"),),
             limit=1,

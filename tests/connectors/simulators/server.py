@@ -55,8 +55,9 @@ class Simulator(ABC):
     script has a word for each write to come, then all is well: ok · fail (500) · busy (503, Retry-After 1) · throttle
     (429, Retry-After 1) · expired (401, as for a token that has run out) · slow (answers after the client's time-out)
     · reset (aborts, nothing written) · lost (writes, then aborts). What a vendor says differently, its simulator does.
-    bad_skus are refused. on_request is called for each write before it is answered, after_answer for every request
-    once its answer is made, on_taken for each figure that was written: vendors tell of it by a webhook.
+    While down, it aborts every connection. bad_skus are refused. on_request is called for each write before it is
+    answered, after_answer for every request once its answer is made, on_taken for each figure that was written:
+    vendors tell of it by a webhook.
     """
 
     path = ""
@@ -66,6 +67,7 @@ class Simulator(ABC):
         self.figures: dict[str, int] = dict(figures or {})
         self.bad_skus: set[str] = set()
         self.script: list[str] = []
+        self.down = False
         self.on_request: Callable[[], None] = lambda: None
         self.on_taken: Callable[[str, int], None] = lambda _sku, _quantity: None
         self.after_answer: Callable[[Request], None] = lambda _request: None
@@ -114,6 +116,9 @@ class Simulator(ABC):
         """Answer one request, as an ASGI application."""
         assert scope["type"] == "http"
         request = await _request(scope, receive)
+        if self.down:
+            send.__self__.transport.abort()
+            return
         self.requests.append(request)
         reply = self.refusal(request)
         pairs = self.pairs(request) if reply is None else None
