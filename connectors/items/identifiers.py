@@ -6,6 +6,7 @@ is published. A package such as a case of 12 becomes as many units. What two SKU
 never decided: either of them could be the wrong one.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from connectors.protocols import ConnectorError
@@ -89,6 +90,20 @@ class Identifiers:
         except InvalidSku as error:
             raise Unresolved(str(error)) from None
         return self.meaning_of(text) if self._strict else self.meaning(text) or Meaning(text, 1)
+
+    def contents(self, lines: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+        """
+        Return (SKU, units) of what a cart's lines come to in the end: bundles by their components.
+
+        A bundle lies on no shelf and can't be held: what is in it can. Raises Unresolved.
+        """
+        return [line for identifier, quantity in lines for line in self._contents(identifier, quantity)]
+
+    def _contents(self, identifier: str, quantity: int) -> list[tuple[str, int]]:
+        sku, units = self.units_of(identifier)
+        item = self._items.get(sku)
+        parts = (item and item.components) or (BundleComponent(sku, 1),)
+        return [(part.sku, multiplied(identifier, quantity * units, part.quantity)) for part in parts]
 
     def resolve(self, value: dict[str, Any]) -> dict[str, Any]:
         """

@@ -32,12 +32,13 @@ class Reservations(Holds):
         channel_id: str | None = None,
         expires_in_seconds: float = HOLD_SECONDS,
         cart_id: str | None = None,
+        location_id: str | None = None,
     ) -> Cart:
         """
         Hold every line of a cart, or nothing of it: raises the error of the first SKU that can't be had.
 
-        Lines of one SKU are summed. What was held before the error is given back when this returns; of a caller
-        that dies meanwhile, it ends at its time.
+        Lines of one SKU are summed; without a location each is held where the channel has most of it. What was held
+        before the error is given back when this returns; of a caller that dies meanwhile, it ends at its time.
         """
         cart_id, expires_at = cart_id or new_id(), in_seconds(expires_in_seconds)
         asked: list[str] = []
@@ -45,7 +46,9 @@ class Reservations(Holds):
         try:
             for sku, quantity in _summed(lines):
                 asked.append(sku)
-                held.append(await self._hold_until(expires_at, sku, quantity, cart_id, channel_id))
+                held.append(
+                    await self._hold_until(expires_at, sku, quantity, cart_id, channel_id, location_id)
+                )
         except ReservationError:
             await self._give_back(cart_id, asked)
             raise

@@ -13,6 +13,7 @@ from connectors.reservations.errors import InvalidRequest, Refused, Unanswered, 
 from connectors.reservations.holds import ANSWER_SECONDS
 from connectors.reservations.translate import Answer, CartLine
 from streams.cli import hold_output as output
+from streams.cli.catalogue import UseCatalogue, open_catalogue, user_errors
 from streams.cli.errors import UserError
 from streams.cli.held import read_holds
 from streams.cli.overrides import BootstrapServers, settings_from
@@ -146,6 +147,7 @@ def cart(
     lines: Annotated[list[str], typer.Argument(metavar="SKU=QUANTITY...", help="What is in the cart.")],
     expires_in: ExpiresIn = "15m",
     channel: Channel = None,
+    location: Location = None,
     order_id: Annotated[
         str | None, typer.Option("--order", help="Confirm all of it for this order at once.")
     ] = None,
@@ -155,13 +157,28 @@ def cart(
     owner: Owner = DEFAULT_OWNER,
     timeout: Seconds = ANSWER_SECONDS,
     as_json: AsJson = False,
+    catalogue: UseCatalogue = None,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
-    """Hold every SKU of a cart, or nothing of it; the cart's id is the hold id of each."""
+    """
+    Hold every SKU of a cart, or nothing of it; the cart's id is the hold id of each.
+
+    With --catalogue a bundle is held by its components: at the location that its order is to name, with that hold id.
+    """
     seconds, wanted = duration_seconds(expires_in), [_line(text) for text in lines]
+    if catalogue is not None:
+        servers = settings_from(bootstrap_servers=bootstrap_servers).bootstrap_servers
+        with user_errors(), open_catalogue(servers, catalogue) as items:
+            wanted = [CartLine(*line) for line in items.identifiers.contents(wanted)]
 
     async def ask(desk: Reservations) -> Sequence[Answer]:
-        held = await desk.hold_cart(wanted, channel_id=channel, expires_in_seconds=seconds, cart_id=cart_id)
+        held = await desk.hold_cart(
+            wanted,
+            channel_id=channel,
+            expires_in_seconds=seconds,
+            cart_id=cart_id,
+            location_id=location,
+        )
         return (held if order_id is None else await desk.confirm_cart(held, order_id)).holds
 
     _tell(ask, owner, timeout, bootstrap_servers, as_json=as_json)

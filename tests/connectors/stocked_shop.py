@@ -47,20 +47,17 @@ class StockedShop:
     def receive(self, quantity: int, sku: str | None = None, location_id: str = "store") -> str:
         """Receive units and wait until they are on hand; return the SKU, a new one unless it is named."""
         sku = sku or f"SKU-{uuid4().hex[:12]}"
-        value = {
-            "event_id": uuid4().hex,
-            "source_id": "test",
-            "sku": sku,
-            "location_id": location_id,
-            "channel_id": None,
-            "quantity": quantity,
-            "occurred_at": int(time.time() * 1_000),
-            "inbound_id": None,
-        }
-        self._publisher.publish(SourceEvent("GoodsReceived", value, ""))
-        self._publisher.flush()
+        self.send("GoodsReceived", sku, location_id=location_id, quantity=quantity)
         self.wait_applied()
         return sku
+
+    def send(self, record: str, sku: str, **fields: Any) -> str:
+        """Publish an event of a SKU that happens now, and return its id."""
+        event_id = uuid4().hex
+        happened = {"event_id": event_id, "source_id": "test", "occurred_at": int(time.time() * 1_000)}
+        self._publisher.publish(SourceEvent(record, {**happened, "sku": sku, **fields}, ""))
+        self._publisher.flush()
+        return event_id
 
     def wait_applied(self) -> None:
         """Wait until the workers have applied all events."""

@@ -183,6 +183,17 @@ def test_more_units_than_an_event_may_have_are_refused() -> None:
         known(MUG).resolve({"sku": CASE_GTIN, "quantity": 100_000_000})
 
 
+def test_a_bundle_comes_to_its_components() -> None:
+    """What a checkout holds, also of a whole carton of them."""
+    gift = Item(
+        "GIFT-SET",
+        units=(ItemUnit("carton", 6, "25901234123451"),),
+        components=(BundleComponent("MUG", 1), BundleComponent("SPOON", 2)),
+    )
+    lines = known(MUG, gift).contents([("25901234123451", 2), ("TASSE", 3), ("PLATE", 1)])
+    assert lines == [("MUG", 12), ("SPOON", 24), ("MUG", 3), ("PLATE", 1)]
+
+
 def test_a_policy_is_not_resolved() -> None:
     """Its key may be * or a category's."""
     policy = {"sku": "*", "channels": []}
