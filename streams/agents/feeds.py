@@ -86,7 +86,8 @@ class FeedDesk:
         """Own a restored partition."""
         self._owned.add(partition)
         self._rows.assigned(partition)
-        self._book.is_news = True
+        if self._book.feeds:
+            self._book.is_news = True
 
     def revoked(self, partition: int) -> None:
         """Own a partition no more."""
