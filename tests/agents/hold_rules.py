@@ -50,7 +50,7 @@ class HoldRules(RuleBasedStateMachine):
         raise NotImplementedError
 
     def send(self, record: str, event: dict[str, Any]) -> Harvest:
-        """Send one event as a batch of its own and check the ledger's chain."""
+        """Send one event as a batch of its own."""
         raise NotImplementedError
 
     def rows_of(self, harvest: Harvest, event: dict[str, Any]) -> list[dict[str, Any]]:

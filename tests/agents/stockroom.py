@@ -18,6 +18,8 @@ from streams.engine.log import Headers
 from streams.engine.memory_log import MemoryRecord
 from streams.engine.partitioner import partition_for
 from streams.engine.seen import SeenCodec, SeenEvents
+from streams.ledger.chain import Chain
+from streams.ledger.movement import Movement
 from streams.settings import Settings
 from tests.domain.shop import NOW
 
@@ -107,7 +109,11 @@ class Producer:
 
 
 class Stockroom:
-    """One worker with all partitions, or some; `all` is everything that it has committed, and what was before."""
+    """
+    One worker with all partitions, or some; `all` is everything that it has committed, and what was before.
+
+    Whatever a test does with it, the ledger chains: a row that leaves a gap fails the test.
+    """
 
     def __init__(
         self, earlier: Sequence[Emitted] = (), *, owned: Sequence[int] = range(PARTITIONS), **settings: Any
@@ -119,6 +125,8 @@ class Stockroom:
         self.all: list[Emitted] = list(earlier)
         self.owned = tuple(owned)
         self._offset = 0
+        self._ledger: dict[str, Chain] = {}
+        self._follow(earlier)
         for partition in self.owned:
             self.seen.open(partition)
             for table in self.agent.tables:
@@ -180,7 +188,14 @@ class Stockroom:
         for action in batch.on_commit:
             action()
         self.all += producer.emitted
+        self._follow(producer.emitted)
         return Harvest(producer.emitted)
+
+    def _follow(self, emitted: Sequence[Emitted]) -> None:
+        """Follow the balances of every SKU, each from its first row."""
+        for row in Harvest(emitted).movements():
+            chain = self._ledger.setdefault(row["sku"], Chain(complete=True))
+            assert chain.add(Movement(0, 0, row)).gaps == ()
 
     def tick(self, now: int = NOW) -> Harvest:
         """A batch without records."""
