@@ -6,7 +6,7 @@ other records: a row waits, and so has no order among them. Whatever that loop d
 would, to be read, validated and refused by the same rules.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from streams.agents.feed_book import FeedBook
 from streams.agents.feed_rows import COUNTS, RowForm, RowStore, StagedRows, read_row
@@ -17,6 +17,11 @@ from streams.domain.feeds import Feed, FeedId, FeedProgress
 from streams.engine.log import Record
 from streams.engine.seen import Verdict, content_hash, identity_hash
 
+FORMS_A_BATCH = 4  # Feeds told apart in one batch; each costs a look at the records that are left.
+FORMS_KEPT = 50  # Feeds that come in at one time; of more, some forms are made again.
+
+_Place = tuple[StagedRows, Mapping[bytes, bytes]]
+
 
 class FeedIntake:
     """Takes rows into the store of rows. oldest, in UTC milliseconds, is the earliest as_of that is taken."""
@@ -26,30 +31,46 @@ class FeedIntake:
         self._book = book
         self._rows = rows
         self._form: RowForm | None = None
+        self._forms: dict[FeedId, RowForm | None] = {}
         self.oldest = 0
 
     def begin(self, oldest: int) -> None:
         """Begin a batch."""
         self.oldest = oldest
         self._rows.begin()
-        if self._book.is_news:
-            for (partition, feed_id), staged in self._rows.all().items():
-                staged.is_open = _is_open(partition, self._book.feeds.get(feed_id))
 
-    def take_alike(self, records: Sequence[Record]) -> Sequence[Record]:
-        """Take the rows that look like the last one; return the other records, in their order."""
-        form = self._form
+    def others(self, records: Sequence[Record]) -> Iterator[Record]:
+        """Take the rows that look like one that came before; yield the other records, to be applied meanwhile."""
+        for _ in range(FORMS_A_BATCH):
+            form = self._form
+            records = self._take_alike(form, records)
+            for applied, record in enumerate(records, start=1):
+                yield record
+                if self._form is not form:
+                    records = records[applied:]  # They may look like the row that was just applied.
+                    break
+            else:
+                return
+        yield from records
+
+    def _take_alike(self, form: RowForm | None, records: Sequence[Record]) -> Sequence[Record]:
+        """Take the rows of a form; return the other records, in their order."""
         if form is None or form.as_of < self.oldest:
             return records
         read_alike, source, check = form.read, form.source, self._writing.batch.seen.check
-        open_rows = self._open_rows(form.feed)
+        places: dict[int, _Place | None] = {}
         others: list[Record] = []
         taken = repeated = 0
         for record in records:
             value = record.value() if record.topic() == COUNTS else None
             read = None if value is None else read_alike(value)
-            place = open_rows.get(record.partition()) if read is not None else None
-            if value is None or read is None or place is None:
+            if value is None or read is None:
+                others.append(record)
+                continue
+            partition = record.partition()
+            if partition not in places:
+                places[partition] = self._place(form, partition)
+            if (place := places[partition]) is None:
                 others.append(record)
                 continue
             staged, known = place
@@ -57,7 +78,7 @@ class FeedIntake:
             if read[1] not in known or read[1] != record.key() or staged.has(read[3]):
                 others.append(record)
                 continue
-            verdict = check(record.partition(), identity_hash(source, read[0]), content_hash(value))
+            verdict = check(partition, identity_hash(source, read[0]), content_hash(value))
             if verdict is Verdict.NEW:
                 staged.add(read, value)
                 taken += 1
@@ -74,14 +95,13 @@ class FeedIntake:
                 self._writing.outcomes[COUNTS, outcome] += count
                 self._writing.heard(form.feed.source_id, form.occurred_at)
 
-    def _open_rows(self, feed_id: FeedId) -> dict[int, tuple[StagedRows, Mapping[bytes, bytes]]]:
-        """Return a feed's rows, where more are taken, and the SKUs that are known there, by partition."""
-        found = {}
-        for (partition, other), staged in self._rows.all().items():
-            if other == feed_id and staged.is_open:
-                self._rows.open(partition, self._book.feeds[feed_id].progress[partition])
-                found[partition] = staged, self._writing.levels.committed_values(partition)
-        return found
+    def _place(self, form: RowForm, partition: int) -> _Place | None:
+        """Return where rows of a form are kept in a partition, and the SKUs known there; None if none are taken."""
+        feed, staged = self._book.feeds.get(form.feed), self._rows.get(partition, form.feed)
+        said = _said(partition, feed, staged) or form.first_progress(partition)
+        if said.terms != form.terms or not _is_open(partition, feed):
+            return None
+        return self._rows.open(partition, said), self._writing.levels.committed_values(partition)
 
     def check(self, partition: int, event: StockCounted) -> None:
         """
@@ -112,7 +132,11 @@ class FeedIntake:
         said = _said(partition, feed, self._rows.get(partition, feed_id))
         staged = self._rows.open(partition, said or feeds.first_progress(event, partition))
         staged.add(read_row(value)[0], value)
-        self._form = RowForm.of(event, value)
+        if feed_id not in self._forms:
+            if len(self._forms) >= FORMS_KEPT:
+                self._forms.clear()
+            self._forms[feed_id] = RowForm.of(event, value)
+        self._form = self._forms[feed_id]
         return feeds.STAGED
 
 

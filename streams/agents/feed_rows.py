@@ -45,6 +45,7 @@ class RowForm:
         self.feed = FeedId.of(event)
         self.source = event.source_id.encode()
         self.as_of = event.as_of
+        self.terms = event.as_of, event.basis, event.total or 0
         self.occurred_at = event.occurred_at
         self._last_number = (event.total or 0) << 1  # Numbers are compared with their sign still in bit 0.
         self._header = value[:HEADER_BYTES]
@@ -75,6 +76,10 @@ class RowForm:
             return None
         form, (plain, _) = cls(event, value), read_row(value)
         return form if form.read(value) == plain else None
+
+    def first_progress(self, partition: int) -> FeedProgress:
+        """Return the progress of a partition before the first row that it gets of the feed."""
+        return FeedProgress(*self.feed, partition, *self.terms)
 
     def read(self, value: bytes) -> RowRead | None:
         """Return what a row of this form says, None for anything else."""
@@ -124,7 +129,6 @@ class StagedRows:
         self.feed = feed
         self.rows: dict[bytes, Row] = {}
         self.records = 0
-        self.is_open = True
         self.progress: FeedProgress | None = None
         self.fresh: list[bytes] = []
         self.fresh_numbers: list[int] = []
@@ -203,7 +207,8 @@ class RowStore:
                 read = form.read(value) if form else None
                 if read is None:
                     read, event = read_row(value)
-                    forms[kept.feed] = RowForm.of(event, value)
+                    if kept.feed not in forms:
+                        forms[kept.feed] = RowForm.of(event, value)
                 staged.keep(read, value)
 
     def revoked(self, partition: int) -> None:

@@ -225,7 +225,7 @@ class StockAgent:
         self._lines.pass_time()
         self._turn_day()
         appliers, apply = self._appliers, self._apply
-        for record in self._feeds.intake.take_alike(batch.records):
+        for record in self._feeds.intake.others(batch.records):
             try:
                 appliers.get(record.topic(), apply)(record)
             except EventRefused as refusal:

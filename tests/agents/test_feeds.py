@@ -229,6 +229,24 @@ def test_rows_twice_count_once() -> None:
     assert set(stages(room).values()) == {"APPLIED"}
 
 
+def test_rows_of_several_feeds_may_be_mixed() -> None:
+    """In one batch, row by row, some with times of their own: whatever they look like, all of them are taken."""
+    room = opened(TEN_EACH)
+    room.take(*goods(TEN_EACH, "yard"))
+    yard = FeedId("wms", "yard", "monday")
+    elsewhere = full_feed(dict.fromkeys(SKUS, 3), yard, AS_OF - 9)
+    here = [
+        row._replace(occurred_at=AS_OF + number % 3)
+        for number, row in enumerate(full_feed(dict.fromkeys(SKUS, 8)))
+    ]
+    other = [row._replace(event_id=f"yard {row.event_id}") for row in elsewhere]
+    room.take(*chain.from_iterable(zip(here, other, strict=True)), sale("SKU-00", "s", 1))
+    settle(room)
+    assert room.monitor.outcomes["stock-counts", "STAGED"] == 2 * len(SKUS)
+    assert figures(room) == dict.fromkeys(SKUS, 8) | {"SKU-00": 7}
+    assert figures(room, "yard") == dict.fromkeys(SKUS, 3)
+
+
 def test_row_that_does_not_fit_is_a_dead_letter() -> None:
     """Another total, another moment, a number that is taken; the feed goes on without it."""
     room = opened(TEN_EACH)
@@ -244,6 +262,19 @@ def test_row_that_does_not_fit_is_a_dead_letter() -> None:
     room.take(*rows[1:])
     settle(room)
     assert decisions(room.all) == ["APPLY"]
+
+
+def test_partition_holds_its_rows_to_the_first_of_them() -> None:
+    """Also when other partitions' rows, which look like those that it refuses, came just before."""
+    room = opened(TEN_EACH)
+    rows = full_feed(TEN_EACH)
+    wrong = rows[0]._replace(total=21)
+    there = room.record_of(wrong).partition()
+    mine = [row for row in rows[1:] if room.record_of(row).partition() == there]
+    others = [row for row in rows[1:] if row not in mine]
+    assert letters(room.take(wrong, *others, *mine)) == ["INVALID_COUNT"] * len(mine)
+    settle(room)
+    assert decisions(room.all) == []
 
 
 def test_row_after_the_last_is_a_dead_letter() -> None:
