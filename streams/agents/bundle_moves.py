@@ -215,7 +215,7 @@ class BundleDesk:
         if not after.waiting:
             outcome, reason = fold.EXPLODED, None
             if after.reason is not None:
-                outcome, reason = fold.REJECTED, Reason(after.reason)
+                outcome, reason = fold.REJECTED, _reason_of(after.reason)
                 order = order._replace(units=order.units - event.quantity)
                 for part in _parts(event, order.components, after.accepted):
                     self._take_back(part)
@@ -261,6 +261,11 @@ class BundleDesk:
             stock.version,
             reference_of(event),
         )
+
+
+def _reason_of(text: str) -> Reason:
+    """Return a component's reason; one that only a newer version of its worker knows means that it has not enough."""
+    return next((reason for reason in Reason if reason == text), Reason.INSUFFICIENT_STOCK)
 
 
 def _order_key(key: bytes, event: OrderEvent) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import wire
 from streams import topology
 from streams.domain.catalogue import BundleComponent
 from streams.domain.events import OrderCancelled, OrderPlaced, OrderShipped, SaleRecorded, StockEvent
@@ -220,6 +221,17 @@ def test_an_answer_that_is_none_is_left_alone() -> None:
     rubbish = [b"", b"rubbish", None, shop.waiting[0].value]
     assert shop.take(*(shop.room.record(ANSWERS, SET.encode(), value) for value in rubbish)) == []
     assert rows(shop.settle()) == [("OrderPlaced", "EXPLODED", None)]
+
+
+def test_a_reason_that_only_a_newer_worker_knows_refuses_all_the_same() -> None:
+    """While workers of two versions run, none may fall over what the other says."""
+    shop = open_shop()
+    shop.take(order())
+    shop.take(*map(as_record, shop.waiting))
+    answers = [one for one in shop.waiting if one.topic == ANSWERS]
+    fields = {**answers[0].fields(), "accepted": False, "reason": "MOON_IN_THE_WRONG_PHASE"}
+    shop.waiting = [answers[0]._replace(value=wire.encode("BundlePartAnswered", fields)), *answers[1:]]
+    assert rows(shop.settle()) == [("OrderPlaced", "REJECTED", "INSUFFICIENT_STOCK")]
 
 
 def test_a_restarted_worker_decides_what_was_asked_before() -> None:
