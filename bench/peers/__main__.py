@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench.peers import chart, cluster, faults, report, results, speed
+from bench.peers import chart, cluster, faults, markdown, report, results, speed
 from bench.peers.engines import ENGINES, Engine
 from bench.peers.environments import Skipped
 from bench.peers.speed import Run, Size
@@ -54,9 +54,14 @@ def peers(
     under_faults: Annotated[
         bool, typer.Option("--faults", help="Kill, freeze and bounce instead of measuring time.")
     ] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Run nothing: print what was measured last, as Markdown.")
+    ] = False,
 ) -> None:
     """Measure Onhand and its peers on the same work; each result is checked before its time counts."""
-    if under_faults:
+    if show:
+        _show()
+    elif under_faults:
         _under_faults(_chosen(ENGINES, only), rounds, skus)
     else:
         _side_by_side(Size(events, skus, RATES, seconds, WARM_UP_SECONDS), repeats, only)
@@ -79,6 +84,13 @@ def _side_by_side(size: Size, repeats: int, only: str) -> None:
     else:
         console.print("no chart: matplotlib is not installed (pip install 'onhand[bench]')")
     console.print(f"records: {results.PEERS}")
+
+
+def _show() -> None:
+    speeds, faulty = results.read(results.PEERS), results.read(results.FAULTS)
+    typer.echo(f"{markdown.speed(speeds)}\n\n{markdown.faults(faulty)}")
+    if speeds:
+        chart.draw(speeds, results.CHART)
 
 
 def _run_once(contestant: Contestant, size: Size, repeat: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench.peers import chart, report, results
+from bench.peers import chart, markdown, report, results
 from bench.peers.check import Verdict
 from bench.peers.measures import Latency
 from bench.peers.speed import Run, Size
@@ -79,6 +79,10 @@ def test_tables_show_every_engine_and_why_one_is_missing() -> None:
     assert "5 / 50" in text
     assert "needs java" in text
     assert "Ours" in shown(report.costs_table(records))
+    lines = markdown.speed(records).splitlines()
+    assert "| 5 / 50 ms |" in lines[2]
+    assert "needs java" in lines[3]
+    assert len({line.count("|") for line in lines}) == 1
 
 
 def test_faults_table_shows_wrong_skus() -> None:
@@ -88,6 +92,7 @@ def test_faults_table_shows_wrong_skus() -> None:
             ("kills", "freezes", "bounces", "deaths", "lost", "doubled", "versions_backwards"), 1
         ),
         "events": 150_000,
+        "skus": 20_000,
         "wrong_skus": 8_234,
         "finished": False,
     }
@@ -98,6 +103,9 @@ def test_faults_table_shows_wrong_skus() -> None:
     text = shown(report.faults_table(records))
     assert "8,234" in text
     assert "why" in text
+    lines = markdown.faults(records).splitlines()
+    assert "| 8,234 of 20,000 |" in lines[2]
+    assert len({line.count("|") for line in lines}) == 1
 
 
 def test_chart_is_drawn_also_for_an_engine_without_latency(tmp_path: Path) -> None:
