@@ -87,6 +87,7 @@ INGRESS_OUTCOMES = (
     "too_large",
     "too_slow",
     "too_many",
+    "too_busy",
     "not_stored",
     "interrupted",
     "unknown_account",

@@ -45,6 +45,7 @@ BODY_BYTES_MAX = MAXIMUM_ORIGINAL_BYTES - HEADERS_BYTES  # A refused body is kep
 BODY_BYTES = 1_048_576  # Shopify's largest webhooks are some hundred kB, those of others far less.
 REQUESTS_PER_SECOND = 100.0  # Beyond the flash sale of a large shop; more is a loop somewhere.
 LOGIN_WITH_AMAZON = "https://api.amazon.com/auth/o2/token"
+POLL_LONGEST_SECONDS = 1_800  # A channel that was not asked for an hour is an alert.
 BURST_REQUESTS = 500  # What channels send at once when they come back from an outage of their own.
 
 
@@ -65,7 +66,7 @@ class Limits(Table):
 class Poll(Table):
     """How an account is asked for what changed, where webhooks may be missed."""
 
-    every_seconds: int = Field(300, ge=10, le=86_400, description="From one time to the next.")
+    every_seconds: int = Field(300, ge=10, le=POLL_LONGEST_SECONDS, description="From one time to the next.")
     overlap_seconds: int = Field(
         600,
         ge=0,

@@ -16,6 +16,7 @@ from connectors.body import Untranslatable
 from connectors.ingress import outgoing
 from connectors.ingress.channels import CHANNELS
 from connectors.ingress.outgoing import FETCH_REFUSED, Outgoing, records_of, wish
+from connectors.items.resolving import Resolve, as_it_is
 from connectors.translation import Fetch
 
 
@@ -61,7 +62,7 @@ class Retaken(NamedTuple):
     refusals: Sequence[Untranslatable]
 
 
-def retake(kept: Kept, entry: Entry, now: int) -> Retaken:
+def retake(kept: Kept, entry: Entry, now: int, resolve: Resolve = as_it_is) -> Retaken:
     """Return what a body becomes by its account as it is now, UTC ms: what could not be fetched is wished for again."""
     account = entry.account(kept.account_id)
     if kept.reason == FETCH_REFUSED and kept.fetch is not None:
@@ -71,5 +72,5 @@ def retake(kept: Kept, entry: Entry, now: int) -> Retaken:
         read = channel.read(kept.body)
     except Untranslatable as refusal:
         return Retaken([], (refusal,))
-    translation = channel.translate(account, kept.topic, read)
+    translation = resolve(account, channel.translate(account, kept.topic, read))
     return Retaken(records_of(account, translation, [], now), translation.refusals)

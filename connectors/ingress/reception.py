@@ -33,8 +33,10 @@ from connectors.ingress.outgoing import (
 from connectors.ingress.storage import NotStored, Storage
 from connectors.items.resolving import Resolve, as_it_is
 from connectors.translation import Translation
+from streams.topology import INGRESS_DEAD_LETTERS
 
 BODY_SECONDS = 10.0  # A sender that needs longer for a body holds a place that others need.
+BODIES_BYTES = 268_435_456  # All that are under way together; nobody has proved to be anybody yet.
 RETRY_AFTER_SECONDS = 5  # While Kafka is away: about what a broker takes to come back.
 LARGE_BYTES = 65_536  # From here on, translating takes milliseconds that other requests must not wait.
 
@@ -66,6 +68,24 @@ def declined(
     return Declined(Answer(status, outcome, content, retry_after_seconds))
 
 
+class Space:
+    """Room for the bodies that are under way, of all accounts together, so that strangers can't fill the memory."""
+
+    def __init__(self, maximum_bytes: int = BODIES_BYTES) -> None:
+        self._left = maximum_bytes
+
+    def take(self, length: int) -> None:
+        """Take room for a part of a body. Raises Declined when there is none."""
+        if length > self._left:
+            detail = "Too much is under way: send it again."
+            raise declined(HTTPStatus.SERVICE_UNAVAILABLE, "too_busy", detail, RETRY_AFTER_SECONDS)
+        self._left -= length
+
+    def free(self, length: int) -> None:
+        """Give room back."""
+        self._left += length
+
+
 class Reception:
     """Takes the requests of one account."""
 
@@ -75,6 +95,7 @@ class Reception:
         entry: Entry,
         secrets: Sequence[str],
         storage: Storage,
+        space: Space,
         resolve: Resolve = as_it_is,
     ) -> None:
         self.account_id = account_id
@@ -83,27 +104,39 @@ class Reception:
         self._channel = CHANNELS[entry.kind]
         self._secrets = tuple(secrets)
         self._storage = storage
+        self._space = space
         self._resolve = resolve
+        # From the start, or Prometheus could not tell a first forgery from none.
+        for outcome in metrics.INGRESS_OUTCOMES:
+            metrics.INGRESS_REQUESTS.labels(account_id, outcome)
+        metrics.INGRESS_RECORDS.labels(account_id, INGRESS_DEAD_LETTERS.name)
         limits = entry.limits
         self._bucket = TokenBucket(limits.requests_per_second, time.monotonic, limits.burst_requests)
 
     async def take(self, headers: Headers, chunks: AsyncIterator[bytes]) -> Answer:
         """Return the answer to one request; all that it says is stored by then, unless the answer says otherwise."""
+        parts: list[bytes] = []
         try:
-            body = await self._read(headers, chunks)
-            if self._channel.is_ping(headers, body):
-                return Answer(HTTPStatus.OK, "ping", {})
-            self._authenticate(headers, body)
-            self._spend()
-            translation, reason = await self._translated(headers, body)
-            records = self._records(headers, body, translation, reason)
-            await self._store(records)
+            await self._read(headers, chunks, parts)
+            return await self._taken(headers, b"".join(parts))
         except Declined as ended:
             return ended.answer
+        finally:
+            self._space.free(sum(map(len, parts)))
+
+    async def _taken(self, headers: Headers, body: bytes) -> Answer:
+        """Return the answer to a body. Raises Declined."""
+        if self._channel.is_ping(headers, body):
+            return Answer(HTTPStatus.OK, "ping", {})
+        self._authenticate(headers, body)
+        self._spend()
+        translation, reason = await self._translated(headers, body)
+        records = self._records(headers, body, translation, reason)
+        await self._store(records)
         return self._answer(translation, records)
 
-    async def _read(self, headers: Headers, chunks: AsyncIterator[bytes]) -> bytes:
-        """Return the body, of which no more is read than may come. Raises Declined."""
+    async def _read(self, headers: Headers, chunks: AsyncIterator[bytes], parts: list[bytes]) -> None:
+        """Add the parts of a body, of which no more is read than may come. Raises Declined."""
         limit = self._entry.limits.body_bytes
         too_large = declined(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"The body is longer than {limit} bytes."
@@ -111,18 +144,18 @@ class Reception:
         announced = headers.get("content-length", "")
         if announced.isascii() and announced.isdigit() and int(announced) > limit:
             raise too_large
-        parts, length = [], 0
+        length = 0
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 async for chunk in chunks:
                     length += len(chunk)
                     if length > limit:
                         raise too_large
+                    self._space.take(len(chunk))
                     parts.append(chunk)
         except TimeoutError:
             detail = f"The body did not come within {BODY_SECONDS:g} s."
             raise declined(HTTPStatus.REQUEST_TIMEOUT, "too_slow", detail) from None
-        return b"".join(parts)
 
     def _authenticate(self, headers: Headers, body: bytes) -> None:
         """Raise Declined unless a secret of the account vouches for the request."""

@@ -22,7 +22,7 @@ from connectors.accounts.secrets import Vault
 from connectors.ingress.application import application
 from connectors.ingress.asker import Ask, Asker
 from connectors.ingress.fetching import FetchDesk
-from connectors.ingress.reception import Reception
+from connectors.ingress.reception import Reception, Space
 from connectors.ingress.storage import Storage
 from connectors.items.resolving import Resolve, as_it_is
 from connectors.questions import Open
@@ -58,8 +58,9 @@ class Ingress:
         self._draining = False
         self._bootstrap_servers = bootstrap_servers
         self._group_id = f"{group_id}-fetches"
+        space = Space()
         receptions = {
-            account_id: Reception(account_id, entry, self._secrets(entry), self._storage, resolve)
+            account_id: Reception(account_id, entry, self._secrets(entry), self._storage, space, resolve)
             for account_id, entry in self._entries.items()
             if entry.secrets  # Others are only polled.
         }

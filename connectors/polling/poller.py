@@ -19,6 +19,7 @@ from connectors.egress.pace import Backoff, Circuit
 from connectors.ingress.channels import CHANNELS
 from connectors.ingress.outgoing import PARTLY, UNTRANSLATABLE, Outgoing, by_topic, letter, records_of
 from connectors.ingress.storage import NotStored, Storage
+from connectors.items.resolving import Resolve, as_it_is
 from connectors.polling.cursors import cursor_record
 from connectors.polling.windows import Pages, Polled, window_from
 from connectors.protocols import ChannelUnavailable
@@ -37,6 +38,7 @@ class Poller:
         storage: Storage,
         position: int,
         now: Callable[[], int],
+        resolve: Resolve = as_it_is,
     ) -> None:
         assert entry.poll is not None, "only such accounts are polled"
         self._account_id = account_id
@@ -46,6 +48,7 @@ class Poller:
         self._pages = pages
         self._storage = storage
         self._now = now
+        self._resolve = resolve
         self._circuit = Circuit(time.monotonic, Backoff(random.Random()))
         self.position = position
         metrics.POLL_AGE.labels(account_id).set_function(lambda: (now() - self.position) / 1_000)
@@ -96,6 +99,7 @@ class Poller:
     def _records(self, polled: Polled) -> Sequence[Outgoing]:
         """Return what one answer becomes, and itself as a dead letter if not all of it can be taken."""
         translation = CHANNELS[self._kind].translate(self._account, polled.topic, polled.body)
+        translation = self._resolve(self._account, translation)
         now = self._now()
         records = records_of(self._account, translation, [], now)
         if translation.refusals:

@@ -13,6 +13,7 @@ from connectors.accounts.model import (
     WooCommerceAccount,
 )
 from connectors.ingress.storage import Storage
+from connectors.items.resolving import Resolve, as_it_is
 from connectors.polling.cursors import read_cursors
 from connectors.polling.poller import Poller
 from connectors.polling.windows import Pages
@@ -30,12 +31,18 @@ class Polling:
     """
 
     def __init__(
-        self, bootstrap_servers: str, accounts: Mapping[str, Entry], secret: Open, since: int | None
+        self,
+        bootstrap_servers: str,
+        accounts: Mapping[str, Entry],
+        secret: Open,
+        since: int | None,
+        resolve: Resolve = as_it_is,
     ) -> None:
         self._bootstrap_servers = bootstrap_servers
         self._accounts = accounts
         self._pages = {account_id: pages_of(entry, secret) for account_id, entry in accounts.items()}
         self._since = since
+        self._resolve = resolve
         self._storage = Storage(bootstrap_servers)
 
     @property
@@ -63,6 +70,7 @@ class Polling:
                 self._storage,
                 self._begin(entry, cursors.get(account_id)),
                 _now,
+                self._resolve,
             )
             for account_id, entry in self._accounts.items()
         ]

@@ -16,6 +16,7 @@ from connectors.accounts.model import AccountsFile
 from connectors.accounts.reading import AccountsError, load_accounts
 from connectors.accounts.secrets import Vault
 from connectors.egress.probes import DELIVERY_PROBES
+from streams.cli.catalogue import UseCatalogue
 from streams.cli.kept import DEFAULT_SINCE, Since, retake_kept, show_kept
 from streams.cli.overrides import BootstrapServers, settings_from
 
@@ -82,13 +83,14 @@ def retake(
     accounts: Accounts = DEFAULT_FILE,
     since: Since = DEFAULT_SINCE,
     bootstrap_servers: BootstrapServers = None,
+    catalogue: UseCatalogue = None,
 ) -> None:
     """
     Take an account's kept bodies again, once its mappings are mended. Exit code 1 if some still can't be taken.
 
     Harmless to repeat: what was taken before keeps its ids and counts once.
     """
-    retake_kept(accounts, account, since, bootstrap_servers)
+    retake_kept(accounts, account, since, bootstrap_servers, catalogue)
 
 
 def _table(file: AccountsFile, findings: list[Finding]) -> Table:

@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,9 +19,9 @@ from connectors.accounts.model import IN, AccountsFile
 from connectors.accounts.reading import AccountsError, load_accounts
 from connectors.accounts.secrets import MissingSecret, Vault
 from connectors.ingress.service import Ingress
-from connectors.items.resolving import Resolve, as_it_is, resolved
+from connectors.items.resolving import Resolve
 from streams.app import ensure_topics
-from streams.cli.catalogue import UseCatalogue, open_catalogue, user_errors
+from streams.cli.catalogue import UseCatalogue, open_catalogue, resolve_by, user_errors
 from streams.cli.channels import DEFAULT_FILE, Accounts
 from streams.cli.errors import UserError
 from streams.cli.http_server import Server, address_of, listen
@@ -57,8 +56,7 @@ def ingress(
     settings = settings_from(bootstrap_servers=bootstrap_servers, metrics_port=metrics_port)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     items = None if catalogue is None else open_catalogue(settings.bootstrap_servers, catalogue)
-    resolve = as_it_is if items is None else partial(resolved, meaning_of=items.units_of)
-    service = _service(settings, _file(accounts), accounts.parent, resolve)
+    service = _service(settings, _file(accounts), accounts.parent, resolve_by(items))
     try:
         ensure_topics(settings)
     except ConfigurationError as error:

@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +21,10 @@ from connectors.ingress.channels import CHANNELS
 from connectors.ingress.kept import Kept, retake
 from connectors.ingress.storage import NotStored, Storage
 from connectors.ingress.whole import whole_topic
+from connectors.items.resolving import Resolve
 from connectors.publish import rfc3339
 from streams.app import ensure_topics
+from streams.cli.catalogue import UseCatalogue, open_catalogue, resolve_by, user_errors
 from streams.cli.errors import UserError
 from streams.cli.overrides import BootstrapServers, settings_from
 from streams.cli.times import moment_ms
@@ -50,11 +53,15 @@ def show_kept(account: str | None, since: str, bootstrap_servers: BootstrapServe
     typer.echo(f"{len(found)} bodies kept")
 
 
-def retake_kept(path: Path, account: str, since: str, bootstrap_servers: BootstrapServers) -> None:
+def retake_kept(
+    path: Path, account: str, since: str, bootstrap_servers: BootstrapServers, catalogue: UseCatalogue
+) -> None:
     """Take an account's bodies again. Raises typer.Exit with 1 if some still can't be taken whole."""
     entry = _entry(path, account)
     settings = _settings(bootstrap_servers)
-    outcomes, reasons = asyncio.run(_retake(settings, account, entry, since))
+    items = None if catalogue is None else open_catalogue(settings.bootstrap_servers, catalogue)
+    with user_errors(), items or nullcontext():
+        outcomes, reasons = asyncio.run(_retake(settings, account, entry, since, resolve_by(items)))
     total = sum(outcomes.values())
     typer.echo(
         f"{total} bodies: {outcomes['taken']} taken, {outcomes['partly']} in part, {outcomes['refused']} not"
@@ -65,7 +72,7 @@ def retake_kept(path: Path, account: str, since: str, bootstrap_servers: Bootstr
 
 
 async def _retake(
-    settings: Settings, account: str, entry: Entry, since: str
+    settings: Settings, account: str, entry: Entry, since: str, resolve: Resolve
 ) -> tuple[Counter[str], Counter[str]]:
     """Return how many bodies were taken, in part or not, and why not, each reason counted once a body."""
     outcomes: Counter[str] = Counter()
@@ -75,7 +82,7 @@ async def _retake(
     await storage.start()
     try:
         for one in found:
-            now = retake(one, entry, int(time.time() * 1_000))
+            now = retake(one, entry, int(time.time() * 1_000), resolve)
             await storage.store(now.records)
             outcomes["taken" if not now.refusals else "partly" if now.records else "refused"] += 1
             reasons.update({str(refusal) for refusal in now.refusals})

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Annotated
 
 import structlog
@@ -17,6 +17,7 @@ from connectors.accounts.reading import AccountsError, load_accounts
 from connectors.accounts.secrets import MissingSecret, Vault
 from connectors.polling.service import Polling, polled_accounts
 from streams.app import ensure_topics
+from streams.cli.catalogue import UseCatalogue, open_catalogue, resolve_by, user_errors
 from streams.cli.channels import DEFAULT_FILE, Accounts
 from streams.cli.errors import UserError
 from streams.cli.overrides import BootstrapServers, MetricsPort, settings_from
@@ -37,26 +38,29 @@ def poll(
     once: Annotated[bool, typer.Option("--once", help="End when all is caught up.")] = False,
     bootstrap_servers: BootstrapServers = None,
     metrics_port: MetricsPort = None,
+    catalogue: UseCatalogue = None,
 ) -> None:
     """
     Ask every account with [poll] for what changed there, until SIGTERM.
 
     How far each has come is kept in Kafka, so a restart goes on from there. What webhooks brought as well counts
-    once. One process is enough for all accounts; a second does no harm.
+    once; give --catalogue here if the ingress has it. One process is enough for all accounts; a second does no harm.
     """
     if since is not None and account is None:
         raise UserError("--since needs --account: which one is to be read again?")
     settings = settings_from(bootstrap_servers=bootstrap_servers, metrics_port=metrics_port)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     begin = None if since is None else moment_ms(since, int(time.time() * 1_000))
+    items = None if catalogue is None else open_catalogue(settings.bootstrap_servers, catalogue)
     vault = Vault(os.environ, accounts.parent)
     try:
         polled = _chosen(polled_accounts(load_accounts(accounts)), account)
-        polling = Polling(settings.bootstrap_servers, polled, vault.open, begin)
+        polling = Polling(settings.bootstrap_servers, polled, vault.open, begin, resolve_by(items))
         ensure_topics(settings)
     except (AccountsError, MissingSecret, ConfigurationError) as error:
         raise UserError(str(error)) from error
-    with HealthServer(settings.metrics_port, lambda: polling.ready, host=settings.metrics_host) as health:
+    health = HealthServer(settings.metrics_port, lambda: polling.ready, host=settings.metrics_host)
+    with user_errors(), items or nullcontext(), health:
         print(f"onhand poll: metrics on {health.url}", file=sys.stderr, flush=True)
         try:
             asyncio.run(_run(polling, once=once))
