@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from unittest.mock import patch
 
+from streams.agents.holds import HoldDesk
 from streams.engine.batch import Batch
 from streams.engine.engine import Engine
 from streams.engine.log import GroupMetadata, Partition
@@ -19,6 +20,7 @@ from streams.engine.memory_log.consumer import MemoryConsumer
 from streams.engine.memory_log.groups import Group
 from streams.engine.memory_log.producer import MemoryProducer
 from streams.engine.memory_log.reader import MemoryReader
+from streams.engine.recent import RecentNotes
 from streams.engine.table import Table
 from tests.simulation.counting import SEEN
 
@@ -127,6 +129,25 @@ def _discard_forgotten() -> AbstractContextManager[Any]:
     """D2: an aborted write set must not commit with the next batch."""
     return patch.object(Table, "discard", lambda _table: None)
 
+
+def _notes_lost_at_restart() -> AbstractContextManager[Any]:
+    """Semantics 5: a count looks back at what happened after it, also when another worker applied that."""
+    return patch.object(RecentNotes, "restore", lambda *_: None)
+
+
+def _holds_not_indexed_at_restart() -> AbstractContextManager[Any]:
+    """Semantics 4: a hold ends by itself, whoever owns its partition by then."""
+    return patch.object(HoldDesk, "assigned", lambda desk, partition: desk._deadlines.open(partition))
+
+
+STOCK_MUTATIONS: dict[str, Mutation] = {
+    mutation.__name__.strip("_"): mutation
+    for mutation in (
+        _notes_lost_at_restart,
+        _holds_not_indexed_at_restart,
+    )
+}
+"""Rules of the stock agent's own state, which the counting scenario has nothing of."""
 
 MUTATIONS: dict[str, Mutation] = {
     mutation.__name__.strip("_"): mutation

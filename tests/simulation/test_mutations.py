@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.counting import CountingScenario
 from tests.simulation.feed_mutations import FEED_MUTATIONS
 from tests.simulation.feeds import FeedScenario
-from tests.simulation.mutations import MUTATIONS
+from tests.simulation.mutations import MUTATIONS, STOCK_MUTATIONS
 from tests.simulation.stock import StockScenario
 from tests.simulation.world import Scenario, SimulationFailed, simulate
 
@@ -44,6 +44,7 @@ def test_broken_rule_is_found(name: str) -> None:
         "no_rewind_after_abort",
         "offsets_not_in_the_transaction",
         "pending_offsets_ignored",
+        *STOCK_MUTATIONS,
     ],
 )
 def test_broken_rule_is_found_in_stock(name: str) -> None:
@@ -64,7 +65,7 @@ def test_broken_rule_is_found_in_feeds(name: str) -> None:
 
 def first_failure(name: str, scenario: Callable[[], Scenario]) -> tuple[int, str]:
     """Return the first seed that fails under a mutation, and what it says."""
-    with (MUTATIONS | FEED_MUTATIONS)[name]():
+    with (MUTATIONS | STOCK_MUTATIONS | FEED_MUTATIONS)[name]():
         for seed in range(MOST_SEEDS):
             try:
                 simulate(scenario(), seed)
