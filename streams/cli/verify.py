@@ -88,6 +88,7 @@ def plan_of(settings: Settings) -> Plan:
         policies_in_force=topology.POLICIES_IN_FORCE.name,
         items_in_force=topology.ITEMS_IN_FORCE.name,
         sources=topology.SOURCES.name,
+        feeds=topology.FEEDS.name,
         levels=topology.STOCK_LEVELS.name,
         movements=topology.STOCK_MOVEMENTS.name,
         holds=topology.HOLDS.name,

@@ -14,6 +14,8 @@ LEDGER_FIGURES = ("on_hand", "unsellable", "reserved", "held")
 VIEW_CHUNK_SKUS = 1_000  # Asked of the view at once.
 
 Values = dict[str, dict[str, Any]]
+Moments = dict[str, set[int]]
+"""By location, as of which moments full feeds were applied."""
 
 
 class View(Protocol):
@@ -26,7 +28,14 @@ class View(Protocol):
         """Return how many SKUs the view shows for a topic."""
 
 
-def compare_table(levels: Values, fold: Fold, ledger: Ledger, policies: PolicyBook, report: Report) -> None:
+def compare_table(
+    levels: Values,
+    fold: Fold,
+    ledger: Ledger,
+    moments: Moments,
+    policies: PolicyBook,
+    report: Report,
+) -> None:
     """Compare the table with the recomputed stock of every SKU in either."""
     nothing = SkuStock()
     for sku in levels.keys() | fold.skus.keys():
@@ -35,7 +44,7 @@ def compare_table(levels: Values, fold: Fold, ledger: Ledger, policies: PolicyBo
             report.add(Kind.TABLE, sku, "is not in the table")
             continue
         stock = fold.skus.get(sku, nothing)
-        compare_locations(sku, level, fold, ledger, policies, report)
+        compare_locations(sku, level, fold, ledger, moments, policies, report)
         latest = max(stock.latest, ledger.own_latest.get(sku, 0))
         if latest and level["occurred_at"] != latest:
             report.add(Kind.TABLE, sku, "occurred_at", latest, level["occurred_at"])
@@ -48,7 +57,13 @@ def compare_table(levels: Values, fold: Fold, ledger: Ledger, policies: PolicyBo
 
 
 def compare_locations(
-    sku: str, level: dict[str, Any], fold: Fold, ledger: Ledger, policies: PolicyBook, report: Report
+    sku: str,
+    level: dict[str, Any],
+    fold: Fold,
+    ledger: Ledger,
+    moments: Moments,
+    policies: PolicyBook,
+    report: Report,
 ) -> None:
     """Compare a SKU's figures at every location; one that is not listed has zeros."""
     listed = {location["location_id"]: location for location in level["locations"]}
@@ -59,10 +74,17 @@ def compare_locations(
         figures = stock.locations.get(location_id, (0, 0, 0, 0))
         expected = dict(zip(FIGURES, figures, strict=True))
         expected["held"] = ledger.holds.held.get((sku, location_id), 0)
-        expected["counted_at"] = fold.counts.as_of(sku, location_id)
+        own = fold.counts.own_as_of(sku, location_id)
+        expected["counted_at"] = own
         found = listed.get(location_id)
         if found is None and not any(expected.values()):
             continue
+        if (
+            found is not None
+            and found["counted_at"] > own
+            and found["counted_at"] in moments.get(location_id, ())
+        ):
+            expected["counted_at"] = found["counted_at"]  # A feed sets it only where it changes something.
         expected["safety_stock"] = policies.safety_stock(sku, location_id)
         for name in ALL_FIGURES:
             figure = 0 if found is None else found[name]

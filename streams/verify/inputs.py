@@ -1,5 +1,6 @@
 """The inputs of one partition: what must have become of each record, and the stock that follows."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from streams.verify.aside import (
     origin_of,
 )
 from streams.verify.counts import Counts
+from streams.verify.feeds import FULL, FeedId, feed_of
 from streams.verify.ledger import Ledger, Settled, envelope_of, identity_of
 from streams.verify.lines import DAY_MS, Lines
 from streams.verify.partitioning import partition_of
@@ -59,6 +61,7 @@ class Inputs:
         plan: Plan,
         partitions: Mapping[str, int],
         ledger: Ledger,
+        counts: Counts,
         aside: SetAside,
         forwards: Forwards,
         report: Report,
@@ -77,7 +80,8 @@ class Inputs:
         self._resumed: set[Origin] = set()
         self._refused_orders: list[tuple[bytes, dict[str, Any]]] = []
         self._late: list[tuple[Origin, dict[str, Any]]] = []
-        self.fold = Fold(Counts(ledger.counted), Lines(ledger.recorded_at, plan.waiting_days * DAY_MS))
+        self.feed_rows: Counter[FeedId] = Counter()
+        self.fold = Fold(counts, Lines(ledger.recorded_at, plan.waiting_days * DAY_MS))
 
     def read(self, records: Iterable[Record]) -> None:
         """Take the records of the partition, in order within each topic."""
@@ -186,6 +190,9 @@ class Inputs:
             self._report.add(Kind.DEAD_LETTER_MISSING, str(origin), what, "IDEMPOTENCY_CONFLICT")
         elif event.record in DOCUMENTS:
             self._report.counts["policies" if event.record == POLICY_RECORD else "items"] += 1
+        elif event.value.get("feed_kind") == FULL:
+            if known is None:
+                self._take_row(origin, event, identity)
         elif known is None:
             self._take_first(origin, event, identity, counts=counts)
         else:
@@ -210,6 +217,14 @@ class Inputs:
         else:
             self._apply(origin, event, identity, settled)
 
+    def _take_row(self, origin: Origin, event: Event, identity: bytes) -> None:
+        """Take a row of a full feed, which has a row in the ledger only if the feed has changed its SKU."""
+        self._report.counts["feed_rows"] += 1
+        self.feed_rows[feed_of(event.value)] += 1
+        self.fold.counts.take_row(event.value)
+        if identity in self._ledger.settled:
+            self._take_first(origin, event, identity, counts=True)
+
     def _reject(self, event: Event, identity: bytes) -> None:
         if event.record == "OrderPlaced":
             self._report.counts["orders_rejected"] += 1
@@ -222,7 +237,7 @@ class Inputs:
         value, record = event.value, event.record
         if record == PLACE_RECORD:
             self._check_grant(origin, value, identity)
-        if record == COUNT_RECORD and settled.outcome != "NOT_TRUSTED":
+        if record == COUNT_RECORD and settled.outcome != "NOT_TRUSTED" and value["feed_kind"] != FULL:
             self.fold.counts.take(value)
         if settled.outcome not in CHANGING:
             return

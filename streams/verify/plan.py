@@ -22,6 +22,7 @@ class Plan:
     policies_in_force: str
     items_in_force: str
     sources: str
+    feeds: str
     levels: str
     movements: str
     holds: str
@@ -43,6 +44,7 @@ class Plan:
             self.policies_in_force,
             self.items_in_force,
             self.sources,
+            self.feeds,
             self.levels,
             self.movements,
             self.holds,

@@ -100,6 +100,15 @@ class PolicyBook:
         ]
         return min(0, *stated, 0), max(0, *stated, 0)
 
+    def trusts(self, sku: str, location_id: str, source_id: str) -> bool:
+        """Tell whether a source's counts of a SKU at a location set stock."""
+        for policy in self._documents(sku):
+            for name in (location_id, ANY):
+                for rule in policy["sources"]:
+                    if rule["location_id"] == name and rule["trusted_count_source_ids"] is not None:
+                        return source_id in rule["trusted_count_source_ids"]
+        return True
+
     def outlooks(self, sku: str, locations: list[Location], channels: Iterable[str]) -> list[Outlook]:
         """Return what may follow for a SKU from its locations' figures, by world; nothing if that is unknown."""
         free = {location["location_id"]: _free(location) for location in locations}

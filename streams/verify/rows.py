@@ -7,10 +7,10 @@ from streams.verify.stock import ON_HAND_SIGN, RESERVED_SIGN
 
 OWN_SOURCE = "onhand"
 EXPIRED, MOVED, CONFIRMED = "HoldExpired", "HoldMoved", "HoldConfirmed"
-FELL_DUE = "OrderFellDue"
+FELL_DUE, ZEROED = "OrderFellDue", "FeedZeroed"
 OF_HOLDS = frozenset({EXPIRED, MOVED, CONFIRMED, *REQUESTS})
 """Rows about a hold, which they name as their reference."""
-OWN_EVENTS = frozenset({EXPIRED, MOVED, CONFIRMED, FELL_DUE})
+OWN_EVENTS = frozenset({EXPIRED, MOVED, CONFIRMED, FELL_DUE, ZEROED})
 """What the stock agent does of its own: no input record is behind such a row."""
 
 OUTCOMES = frozenset({"APPLIED", "DUPLICATE", "REJECTED", "LATE", "SUPERSEDED", "NOT_TRUSTED"})
@@ -37,7 +37,7 @@ def may_change_on_hand(row: dict[str, Any], change: int) -> bool:
     """Tell whether a row may change on_hand by so much; a count may set it to anything."""
     kind, outcome = row["event_type"], row["outcome"]
     if outcome == "APPLIED":
-        return kind == COUNT_RECORD or bool(change == ON_HAND_SIGN.get(kind, 0) * row["quantity"])
+        return kind in {COUNT_RECORD, ZEROED} or bool(change == ON_HAND_SIGN.get(kind, 0) * row["quantity"])
     if change and outcome == "LATE":
         # A count net of orders took an order that came after it for goods, or goods that left for an order.
         return bool(change == RESERVED_SIGN.get(kind, 0) * row["quantity"])

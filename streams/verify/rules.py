@@ -111,6 +111,6 @@ def _feed_makes_sense(value: dict[str, Any]) -> bool:
     feed = [value[name] for name in ("feed_id", "feed_kind", "sequence", "total")]
     if feed == [None] * len(feed):
         return True
-    if None in feed or value["feed_kind"] == "FULL":
+    if None in feed:
         return False
     return bool(1 <= value["sequence"] <= value["total"] <= QUANTITY_MAXIMUM)

@@ -15,8 +15,10 @@ from streams.verify.comparison import (
     compare_table,
     compare_view,
 )
+from streams.verify.counts import Counts
 from streams.verify.cover import Cover
 from streams.verify.decoding import Undecodable, decode
+from streams.verify.feeds import Feeds
 from streams.verify.inputs import Forwards, Inputs
 from streams.verify.ledger import Ledger
 from streams.verify.lines import DAY_MS
@@ -46,6 +48,7 @@ class Verification:
         self._report = report
         self._forwards = Forwards()
         self._policies = PolicyBook()
+        self._feeds = Feeds()
         self._shown: dict[str, int] = {}
 
     def run(self, on_partition: Callable[[int], None] = lambda _partition: None) -> Report:
@@ -54,10 +57,12 @@ class Verification:
         self._read_policies()
         self._read_categories()
         self._read_sources()
+        self._feeds.read(self._reader.read(self._all(self._plan.feeds)))
         for number in range(self._reader.partitions(self._plan.levels)):
             on_partition(number)
             self._verify_partition(number)
         self._forwards.check(self._report)
+        self._feeds.check_whole(self._report)
         self._compare_view_sizes()
         if self._view is None:
             self._report.notes.append("The Redis view was left out.")
@@ -169,10 +174,15 @@ class Verification:
         """Return the recomputation of a partition, None if part of its inputs has been deleted."""
         topics = self._at(self._plan.inputs, number)
         complete = self._is_complete([part for part in topics if part[0] != self._plan.policies])
-        counts = {topic: self._reader.partitions(topic) for topic in self._plan.inputs}
-        inputs = Inputs(self._plan, counts, ledger, aside, self._forwards, self._report, complete=complete)
+        partitions = {topic: self._reader.partitions(topic) for topic in self._plan.inputs}
+        counts = Counts(ledger.counted, self._feeds.in_force(number), self._policies.trusts)
+        inputs = Inputs(
+            self._plan, partitions, ledger, counts, aside, self._forwards, self._report, complete=complete
+        )
         inputs.read(self._reader.read(topics))
         inputs.finish()
+        if complete:
+            self._feeds.check_rows(number, inputs.feed_rows, self._report)
         return inputs if complete else None
 
     def _compare_holds(self, number: int, ledger: Ledger) -> None:
@@ -201,7 +211,7 @@ class Verification:
         levels = published[plan.levels]
         report.counts["skus"] += len(levels)
         if inputs is not None:
-            compare_table(levels, inputs.fold, ledger, self._policies, report)
+            compare_table(levels, inputs.fold, ledger, self._feeds.moments(number), self._policies, report)
             compare_future(levels, inputs.fold, self._days(), plan.promise_horizon_days, report)
         compare_ledger(levels, ledger, report)
         told = {channel_id: published[topic] for channel_id, topic in plan.availability.items()}

@@ -21,6 +21,8 @@ DUPLICATE_SHARE = 0.2
 POISON_SHARE = 0.12
 MISPLACED_SHARE = 0.04
 POLICY_SHARE = 0.1
+FEEDS = (0, 0, 1, 2)
+"""How many full feeds a schedule has."""
 CATEGORIES = ("shoes", "shoes/trainers", None)
 HEARD = ("till", "erp")
 """Sources that give signs of life; of wms that policies name as well nobody ever hears."""
@@ -56,6 +58,8 @@ class Source:
                     self._write(found, asked)
             else:
                 self._write(found, self._event())
+        for number in range(self._random.choice(FEEDS)):
+            self._feed(found, f"feed-{number}")
         if self._random.random() < 0.3:
             found += found[: self._random.randint(0, len(found))]
         return found
@@ -146,6 +150,22 @@ class Source:
             "total": None,
         }
 
+    def _feed(self, found: list[Input], feed_id: str) -> None:
+        """Write the rows of a full feed anywhere among the rest; of some feeds a row never comes."""
+        source_id, place = self._random.choice(("till", "shop")), self._random.choice(LOCATIONS)
+        named = self._random.sample(self._skus, self._random.randint(1, len(self._skus)))
+        as_of = self._now_ms - self._random.choice((1, 2, 20, 47)) * HOUR_MS
+        count = {"as_of": as_of, "basis": self._random.choice(("PHYSICAL", "NET_OF_ORDERS"))}
+        feed = {"feed_id": feed_id, "feed_kind": "FULL", "total": len(named)}
+        for sequence, sku in enumerate(named, start=1):
+            if sequence > 1 and self._random.random() < 0.05:
+                continue
+            value = self._envelope() | count | feed | {"sequence": sequence, "sku": sku}
+            value |= {"source_id": source_id, "location_id": place, "quantity": self._random.randint(0, 12)}
+            item = self._placed("StockCounted", value | {"occurred_at": as_of})
+            for _ in range(1 + (self._random.random() < DUPLICATE_SHARE)):
+                found.insert(self._random.randint(0, len(found)), item)
+
     def _hold_id(self) -> str:
         """Return one of few, so that requests meet on one hold."""
         return f"h{self._random.randint(1, 3)}"
@@ -214,10 +234,12 @@ class Source:
             }
             for channel_id in chosen
         ]
+        sku = self._random.choice((*self._skus, "*", "*", "*/shoes", "*/shoes/trainers"))
+        zero_shares = (None, 0, 10_000) if sku == "*" else (None,)
         value = {
             "event_id": f"p{self._written}",
             "source_id": "desk",
-            "sku": self._random.choice((*self._skus, "*", "*", "*/shoes", "*/shoes/trainers")),
+            "sku": sku,
             "occurred_at": self._now_ms - self._random.randrange(HOUR_MS),
             "network_safety": self._random.choice((None, 2)),
             "channels": channels,
@@ -231,7 +253,8 @@ class Source:
                 {
                     "location_id": location_id,
                     "source_ids": [self._random.choice((*HEARD, "wms"))],
-                    "trusted_count_source_ids": self._random.choice((None, ["till"])),
+                    "trusted_count_source_ids": self._random.choice((None, None, ["till"])),
+                    "feed_zero_share_basis_points": self._random.choice(zero_shares),
                 }
                 for location_id in self._random.sample((*LOCATIONS, "*"), self._random.randint(0, 2))
             ],
