@@ -244,10 +244,12 @@ class RowStore:
 
     def write(self, say: Callable[[FeedProgress], None]) -> Callable[[], None] | None:
         """Put the batch's rows into the table and say how far feeds are; return what to do after its commit."""
-        if not self._fresh:
+        # Feeds are also opened to look whether records are rows of theirs.
+        fresh = [(partition, staged) for (partition, _), staged in self._fresh.items() if staged.fresh]
+        if not fresh:
             return None
-        written = [(staged, self._write(partition, staged)) for (partition, _), staged in self._fresh.items()]
-        for staged in self._fresh.values():
+        written = [(staged, self._write(partition, staged)) for partition, staged in fresh]
+        for _, staged in fresh:
             assert staged.progress is not None, "it came with the first row"
             say(staged.progress.with_rows(staged.fresh_numbers))
         return lambda: self._committed(written)

@@ -68,6 +68,17 @@ def test_nothing_happens_before_the_last_row() -> None:
     assert room.monitor.outcomes["stock-counts", "STAGED"] == len(rows) - 1
 
 
+def test_nothing_is_written_while_a_feed_waits_for_its_last_row() -> None:
+    """A tick, or an event that is none of its rows, says nothing of it again."""
+    room = opened(TEN_EACH)
+    room.take(*full_feed(TEN_EACH)[:-1])
+    settle(room)
+    assert {one.topic for one in room.take(sale("SKU-05", "later", 1))}.isdisjoint(
+        {"stock-feed-rows", "stock-feeds"}
+    )
+    assert room.tick() == []
+
+
 def test_unchanged_rows_emit_nothing() -> None:
     """One SKU of twenty differs: one level, one row of the ledger, its channels; nothing of the others."""
     room = opened(TEN_EACH)
