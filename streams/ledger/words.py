@@ -8,12 +8,12 @@ EVENTS = {
     "PlaceHold": "a checkout holds {units} (hold {reference})",
     "ConfirmHold": "hold {reference} became {units} reserved for its order",
     "ReleaseHold": "{units} of hold {reference} were given back by its owner",
-    "HoldExpired": "hold {reference} ended by itself: {units} are available again",
+    "HoldExpired": "hold {reference} ended by itself and gave back {units}",
     "HoldMoved": "hold {reference} left this location with {units}; the next row says where it holds now",
     "HoldConfirmed": "an order took hold {reference}, here of {units}; the next row is the order's",
     "StockCounted": "a count found {quantity}; with what happened after it, on hand is {on_hand}",
     "FeedZeroed": "a complete full feed does not name the SKU: nothing is on hand but what came after it",
-    "OrderFellDue": "the day of order {reference} has begun: {units} are reserved for it",
+    "OrderFellDue": "the day of order {reference} has begun, for which {units} became reserved",
 }
 """What an applied row says; of other events the name says it all."""
 

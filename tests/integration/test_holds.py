@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ from streams.settings import Settings
 from tests.conftest import RunOnhand
 from tests.connectors.stocked_shop import StockedShop
 from tests.integration.checkouts import ANSWER_SECONDS, Rush, careless_checkout
-from tests.processes import OnhandProcess, wait_until
+from tests.processes import ONHAND, OnhandProcess, environment, wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -29,6 +31,7 @@ SOON_SECONDS = 1.5
 ANNOUNCED_MILLISECONDS = 1_000  # Semantics 4.
 ENDED_SECONDS = 60.0
 FIRST_ANSWER_SECONDS = 60.0
+VERIFY_SECONDS = 120.0
 
 
 def sku_of_first_partition(settings: Settings) -> str:
@@ -78,6 +81,7 @@ def check_one_winner(shop: StockedShop, sku: str, rush: Rush) -> None:
     (row,) = (row for row in decided if (row["event_type"], row["outcome"]) == ("PlaceHold", "APPLIED"))
     assert (row["reference"], row["held_after"], row["available_after"]) == (winner, 1, 0)
     check_chained(shop.settings, sku)
+    check_verified(shop.settings)
 
 
 def check_chained(settings: Settings, sku: str) -> None:
@@ -92,6 +96,18 @@ def check_chained(settings: Settings, sku: str) -> None:
     assert (gaps, reading.chain.gaps_total) == ([], 0)
     assert reading.chain.complete
     assert reading.chain.rows_total
+
+
+def check_verified(settings: Settings) -> None:
+    """What `onhand verify` recomputes of all inputs, on a path of its own, is what there is."""
+    done = subprocess.run(
+        [str(ONHAND), "verify", "--no-view"],
+        env={**os.environ, **environment(settings)},
+        capture_output=True,
+        text=True,
+        timeout=VERIFY_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @contextmanager
@@ -222,3 +238,4 @@ def test_cart_of_a_checkout_that_died_ends_by_itself(fresh_cluster: Settings, ru
     for sku in skus:
         wait_until(lambda sku=sku: is_free(shop, sku), ENDED_SECONDS, f"nothing of {sku} is held")  # type: ignore[misc]
         check_chained(fresh_cluster, sku)
+    check_verified(fresh_cluster)

@@ -175,7 +175,7 @@ def test_promises_are_explained_with_their_balances(capsys: pytest.CaptureFixtur
     shown = [line.split("\t")[7:] for line in capsys.readouterr().out.splitlines()[1:]]
     assert shown == [
         ["10 → 10", "0", "4", "6", "2", "a checkout holds 4 units (hold h-1)"],
-        ["10 → 10", "0", "0", "10", "3", "hold h-1 ended by itself: 4 units are available again"],
+        ["10 → 10", "0", "0", "10", "3", "hold h-1 ended by itself and gave back 4 units"],
         ["10 → 10", "0", "0", "10", "3", "refused: not so many units were available"],
     ]
     output.print_lines(ask(Shelf(DAY[0], placed)), as_json=True)
