@@ -24,6 +24,7 @@ from streams.feeds.answering import answer
 from streams.feeds.listing import FeedStatus, find, load_feeds
 
 MILLISECONDS_PER_SECOND = 1_000
+DEFAULT_LIMIT = 50  # About two screenfuls.
 COLUMNS = ("feed", "source", "location", "state", "rows", "to zero", "changed", "age")
 AGE_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
@@ -41,6 +42,9 @@ def list_feeds(
     open_only: Annotated[
         bool, typer.Option("--open", help="Only those that are not applied, dropped or rejected.")
     ] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, help="Show so many of the latest; 0 shows all.")
+    ] = DEFAULT_LIMIT,
     as_json: AsJson = False,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
@@ -49,16 +53,17 @@ def list_feeds(
         found = load_feeds(log)
     if open_only:
         found = [one for one in found if not all(said.is_over for said in one.feed.progress.values())]
+    shown = found[:limit] if limit else found
     if as_json:
-        for one in found:
+        for one in shown:
             print(json.dumps(one.summary(), ensure_ascii=False))
     elif sys.stdout.isatty():
-        Console().print(_table(found))
+        Console().print(_table(shown))
     else:
-        for one in found:
+        for one in shown:
             print("\t".join(_cells(one)))
     waiting = sum(one.feed.decision == feeds.QUARANTINED for one in found)
-    print(f"{len(found)} feeds, {waiting} wait for a decision", file=sys.stderr)
+    print(f"{len(shown)} of {len(found)} feeds, {waiting} wait for a decision", file=sys.stderr)
 
 
 @app.command()

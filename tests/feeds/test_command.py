@@ -13,7 +13,7 @@ from streams.cli import feeds as command
 from streams.cli.errors import UserError
 from streams.engine.memory_log import MemoryCluster, MemoryLog
 from streams.topology import FEEDS
-from tests.agents.feeding import FEED, SKUS, figures, full_feed, opened, settle
+from tests.agents.feeding import AS_OF, FEED, SKUS, figures, full_feed, opened, settle
 from tests.agents.stockroom import PARTITIONS, Emitted, Stockroom
 
 HALF = {sku: 10 for number, sku in enumerate(SKUS) if number % 2}
@@ -71,7 +71,7 @@ def test_list_shows_what_waits_and_what_it_would_do(room: Stockroom) -> None:
         "0",
         "2 min",
     ]
-    assert "1 feeds, 1 wait for a decision" in found.output
+    assert "1 of 1 feeds, 1 wait for a decision" in found.output
 
 
 def test_incomplete_feed_shows_its_progress(cluster: MemoryCluster) -> None:
@@ -171,6 +171,15 @@ def test_two_feeds_of_one_name_are_told_apart(room: Stockroom, cluster: MemoryCl
     assert isinstance(error, UserError)
     assert "add --source and --location" in str(error)
     assert "at yard" in run("show", "monday", "--location", "yard").stdout
+
+
+def test_list_shows_the_latest_first(room: Stockroom, cluster: MemoryCluster) -> None:
+    """As many as are asked for."""
+    other = opened(dict.fromkeys(SKUS, 10))
+    other.take(*full_feed(HALF, FEED._replace(feed_id="tuesday"), AS_OF + 1))
+    write(cluster, other.all)
+    assert [line.split("\t")[0] for line in run("list").stdout.splitlines()] == ["tuesday", "monday"]
+    assert [line.split("\t")[0] for line in run("list", "--limit", "1").stdout.splitlines()] == ["tuesday"]
 
 
 def test_missing_topic_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

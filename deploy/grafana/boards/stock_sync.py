@@ -107,6 +107,20 @@ BOARD = Board(
             (Query("sum(increase(onhand_oversold_units_total[$__rate_interval]))", "units"),),
         ),
         Panel(
+            "Full feeds by what was decided",
+            SHORT,
+            (
+                "QUARANTINED: the feed would set too many SKUs to zero and waits; `onhand feeds show`, then approve "
+                "or reject. ABANDONED: rows never came, or nobody answered within the lateness horizon."
+            ),
+            (
+                Query(
+                    "sum by (decision) (increase(onhand_feeds_total[$__rate_interval]))",
+                    "{{decision}}",
+                ),
+            ),
+        ),
+        Panel(
             "Records that the read view does not show yet",
             SHORT,
             "`onhand stock` and dashboards of shops show old figures: see OnhandViewBehind in the runbook.",
