@@ -27,7 +27,7 @@ from connectors.amazon.outgoing import (
 from connectors.amazon.token import AccessToken
 from connectors.egress.answers import Answer, object_of, require_success
 from connectors.egress.http import ANSWER_TIMEOUT_SECONDS, Http
-from connectors.egress.mapped import Write, slices
+from connectors.egress.mapped import Write, slices, write_parts
 from connectors.egress.pace import TokenBucket
 from connectors.protocols import ChannelUnavailable, ItemResult, Verdict
 
@@ -102,7 +102,8 @@ class AmazonApi:
     async def write(self, writes: Sequence[Write]) -> Sequence[ItemResult]:
         """Write by patches or by a feed; what is not part of a feed that was at work already is unsent."""
         if self._pending is None and len(writes) <= self._patches_max:
-            return [await self._patch(write) for write in writes]
+            patched = await write_parts(slices(writes, 1), self._patch)
+            return [patched[write.identifier] for write in writes]
         if self._pending is None:
             self._pending = await self._submit(writes)
         results = await self._settled(self._pending)
@@ -130,12 +131,13 @@ class AmazonApi:
         """Release connections."""
         await self._http.close()
 
-    async def _patch(self, write: Write) -> ItemResult:
+    async def _patch(self, writes: Sequence[Write]) -> Sequence[ItemResult]:
+        (write,) = writes
         path = listing_path(self._given.seller_id, write.identifier)
         answer = await self._ask(
             "PATCH", path, content=patch(write), params={"marketplaceIds": self._given.marketplace_id}
         )
-        return patch_result(answer, time.time())
+        return [patch_result(answer, time.time())]
 
     async def _submit(self, writes: Sequence[Write]) -> Pending:
         """Upload a document and make a feed of it."""

@@ -5,13 +5,16 @@ What is the same for all of them: find an item's identifier once, write whole pa
 became of a SKU's items. What differs is an ItemApi.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from connectors.egress.naming import Naming
-from connectors.protocols import Availability, Figure, ItemResult, Verdict
+from connectors.egress.naming import Name, Naming
+from connectors.protocols import Availability, ChannelUnavailable, Figure, ItemResult, Verdict
 
 NOT_THERE = "the channel has no item of this SKU"
+SKUS_PER_SEARCH = (
+    50  # Their names are part of a query or an address, which channels cut at some thousand characters.
+)
 WORST_FIRST = (Verdict.FAILED, Verdict.UNSENT, Verdict.REFUSED, Verdict.DELIVERED)
 
 Item = TypeVar("Item")
@@ -98,17 +101,24 @@ class MappedSink:
         """Return the items of each SKU, asking the channel for those that are new."""
         skus = list(skus)
         names = {sku: self._naming.names_of(sku) for sku in skus if sku not in self._known}
-        looked_for = [name.text for found in names.values() for name in found if not name.is_identifier]
+        for some in slices(list(names), SKUS_PER_SEARCH):
+            # What one search has found is kept before the next: it may be the one that the channel throttles.
+            self._known |= await self._found({sku: names[sku] for sku in some})
+        return {sku: self._known[sku] for sku in skus if sku in self._known}
+
+    async def _found(self, names: Mapping[str, Sequence[Name]]) -> dict[str, tuple[Target, ...]]:
+        """Ask once for the items of some SKUs, by their names."""
+        looked_for = [name.text for called in names.values() for name in called if not name.is_identifier]
         found = await self._api.find(looked_for) if looked_for else {}
-        for sku, called in names.items():
-            targets = dict.fromkeys(
+        targets = {
+            sku: dict.fromkeys(
                 Target(identifier, name.pack_size)
                 for name in called
                 for identifier in ((name.text,) if name.is_identifier else found.get(name.text, ()))
             )
-            if targets:
-                self._known[sku] = tuple(targets)
-        return {sku: self._known[sku] for sku in skus if sku in self._known}
+            for sku, called in names.items()
+        }
+        return {sku: tuple(items) for sku, items in targets.items() if items}
 
 
 def plan(batch: Sequence[Availability], targets: Mapping[str, Sequence[Target]]) -> list[Write]:
@@ -133,6 +143,30 @@ def settle(
         min(of_sku[update.sku], key=lambda result: WORST_FIRST.index(result.verdict), default=refused)
         for update in batch
     ]
+
+
+async def write_parts(
+    parts: Iterable[Sequence[Write]], write: Callable[[Sequence[Write]], Awaitable[Sequence[ItemResult]]]
+) -> dict[str, ItemResult]:
+    """
+    Write parts one after another, each in a request of its own, and return results by identifier.
+
+    When the channel fails at a later part, what it has confirmed before stays confirmed, and the rest is unsent: a
+    channel that throttles within a batch would otherwise get the same first parts for ever. Raises what the first part
+    raises.
+    """
+    results: dict[str, ItemResult] = {}
+    failed = False
+    for part in parts:
+        written: Sequence[ItemResult] = [ItemResult(Verdict.UNSENT)] * len(part)
+        try:
+            written = written if failed else await write(part)
+        except ChannelUnavailable:
+            if not results:
+                raise
+            failed = True
+        results |= {one.identifier: result for one, result in zip(part, written, strict=True)}
+    return results
 
 
 def slices(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -1,5 +1,6 @@
 """The client of Shopify's GraphQL Admin API: figures out by compare-and-set, and what the shop shows."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from connectors.egress.answers import Answer, object_of
 from connectors.egress.http import ANSWER_TIMEOUT_SECONDS, Http
 from connectors.egress.keys import Keys
-from connectors.egress.mapped import Write, slices
+from connectors.egress.mapped import Write, slices, write_parts
 from connectors.protocols import BatchRefused, ChannelUnavailable, ItemResult, Verdict
 from connectors.shopify.budget import PointBudget, cost_of
 from connectors.shopify.outgoing import (
@@ -30,6 +31,9 @@ from connectors.shopify.outgoing import (
 
 ROUNDS = 4  # A figure that changed under each of these is sold by the second; it gets its own backoff.
 ITEMS_PER_QUERY = 250  # Shopify's limit of `nodes`, and of quantities in one mutation.
+PATIENCE_SECONDS = (
+    2.0  # A batch takes several queries; starting it anew for want of a few points would never end.
+)
 NAMES_PER_SEARCH = 50  # Keeps a search's text and its cost well below the limits.
 
 NOT_STOCKED = "Shopify does not stock this item at the location, or does not track it"
@@ -80,7 +84,8 @@ class ShopifyApi:
 
     async def write(self, writes: Sequence[Write]) -> Sequence[ItemResult]:
         """Set what is available, each figure in place of the one that is there."""
-        return [result for some in slices(writes, ITEMS_PER_QUERY) for result in await self._write(some)]
+        results = await write_parts(slices(writes, ITEMS_PER_QUERY), self._write)
+        return [results[write.identifier] for write in writes]
 
     async def read(self, identifiers: Sequence[str]) -> Mapping[str, int]:
         """Return what is available of items at the location."""
@@ -143,9 +148,11 @@ class ShopifyApi:
         return final
 
     async def _ask(self, operation: str, query: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Ask once if there are points for it, and learn what it cost. Raises ChannelUnavailable."""
+        """Ask once there are points for it, and learn what it cost. Raises ChannelUnavailable."""
         wait = self._budget.wait_seconds(operation)
-        if wait:
+        if wait <= PATIENCE_SECONDS:
+            await asyncio.sleep(wait)
+        else:
             raise ChannelUnavailable(
                 "waiting for points of Shopify's budget", retry_after_seconds=wait, throttled=True
             )

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.egress.answers import object_of, require_success
 from connectors.egress.http import ANSWER_TIMEOUT_SECONDS, Http
-from connectors.egress.mapped import Write, slices
+from connectors.egress.mapped import Write, slices, write_parts
 from connectors.protocols import ChannelUnavailable, ItemResult
 from connectors.square.outgoing import (
     changes,
@@ -62,15 +62,8 @@ class SquareApi:
 
     async def write(self, writes: Sequence[Write]) -> Sequence[ItemResult]:
         """Count what there is to sell."""
-        results: list[ItemResult] = []
-        for some in slices(writes, CHANGES_PER_REQUEST):
-            now = time.time()
-            url = f"{self._base_url}/inventory/changes/batch-create"
-            answer = await self._http.request(
-                "POST", url, content=payload(changes(some, self._location, now))
-            )
-            results += results_of(answer, some, now)
-        return results
+        results = await write_parts(slices(writes, CHANGES_PER_REQUEST), self._count)
+        return [results[write.identifier] for write in writes]
 
     async def read(self, identifiers: Sequence[str]) -> Mapping[str, int]:
         """Return what Square counts at the location; of what was never counted there it says nothing."""
@@ -96,6 +89,13 @@ class SquareApi:
     async def close(self) -> None:
         """Release connections."""
         await self._http.close()
+
+    async def _count(self, writes: Sequence[Write]) -> Sequence[ItemResult]:
+        now = time.time()
+        url = f"{self._base_url}/inventory/changes/batch-create"
+        content = payload(changes(writes, self._location, now))
+        answer = await self._http.request("POST", url, content=content)
+        return results_of(answer, writes, now)
 
     async def _ask(self, path: str, content: bytes) -> Mapping[str, Any]:
         answer = await self._http.request("POST", f"{self._base_url}/{path}", content=content)

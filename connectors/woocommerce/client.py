@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from connectors.egress.answers import Answer, json_of, require_success
 from connectors.egress.http import ANSWER_TIMEOUT_SECONDS, Http
-from connectors.egress.mapped import Write, slices
+from connectors.egress.mapped import Write, slices, write_parts
 from connectors.protocols import ItemResult
 from connectors.woocommerce.outgoing import (
     by_parent,
@@ -63,11 +63,13 @@ class WooCommerceApi:
 
     async def write(self, writes: Sequence[Write]) -> Sequence[ItemResult]:
         """Write quantities, one request for each product that has variations and one for all others."""
-        results: dict[str, ItemResult] = {}
         of_identifier = {write.identifier: write for write in writes}
-        for parent, identifiers in by_parent(list(of_identifier)).items():
-            for some in slices([of_identifier[one] for one in identifiers], ITEMS_PER_REQUEST):
-                results |= await self._batch(parent, some)
+        parts = [
+            some
+            for family in by_parent(list(of_identifier)).values()
+            for some in slices([of_identifier[one] for one in family], ITEMS_PER_REQUEST)
+        ]
+        results = await write_parts(parts, self._batch)
         return [results[write.identifier] for write in writes]
 
     async def read(self, identifiers: Sequence[str]) -> Mapping[str, int]:
@@ -92,12 +94,13 @@ class WooCommerceApi:
         """Release connections."""
         await self._http.close()
 
-    async def _batch(self, parent: str | None, writes: Sequence[Write]) -> dict[str, ItemResult]:
+    async def _batch(self, writes: Sequence[Write]) -> Sequence[ItemResult]:
+        """Write one batch, all of one parent or of none."""
+        parent = product_of(writes[0].identifier).parent
         url = f"{self._base_url}/{collection(parent)}/batch"
         answer = await self._http.request("PUT", url, content=payload(writes))
         require_success(answer, time.time())
-        results = results_of(answer, writes)
-        return {write.identifier: result for write, result in zip(writes, results, strict=True)}
+        return results_of(answer, writes)
 
     async def _get(self, path: str, query: Mapping[str, str | int]) -> Answer:
         answer = await self._http.request("GET", f"{self._base_url}/{path}", params=query)

@@ -129,6 +129,18 @@ async def test_the_budget_of_points_is_waited_for_before_it_is_used_up(
     assert len(shop.requests) == before
 
 
+async def test_a_batch_of_new_items_gets_done_with_hardly_any_points(
+    shop: ShopifySimulator, sink: ReadableSink
+) -> None:
+    """It takes several queries: each that was paid for is kept, or the batch would begin anew for ever."""
+    shop.points, shop.per_second = 12.0, 100.0
+    sending = Sending(sink, batch_size=120)
+    sending.put(*(availability(f"sku-{number}", 1, 2) for number in range(120)))
+    await sending.until_done()
+    assert {shop.figures[f"sku-{number}"] for number in range(120)} == {2}
+    assert len(shop.requests) < 20
+
+
 async def test_items_that_the_location_does_not_stock_are_refused_by_name(
     shop: ShopifySimulator, sink: ReadableSink
 ) -> None:

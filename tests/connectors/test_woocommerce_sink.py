@@ -8,7 +8,7 @@ from connectors.protocols import ReadableSink, Verdict
 from connectors.translation import Account
 from connectors.woocommerce.client import WooCommerceApi
 from connectors.woocommerce.connector import woocommerce_sink
-from tests.connectors.contract import availability
+from tests.connectors.contract import Sending, availability
 from tests.connectors.serving import serving
 from tests.connectors.simulators.contract import ANSWER_TIMEOUT_SECONDS, SKUS, ReadableContract
 from tests.connectors.simulators.server import Simulator
@@ -72,6 +72,20 @@ async def test_no_request_has_more_than_a_hundred_products(
     results = await sink.send([availability(f"sku-{number}", 1, 2) for number in range(120)])
     assert {result.verdict for result in results} == {Verdict.DELIVERED}
     assert [len(batch) for batch in shop.received] == [100, 20]
+
+
+async def test_what_was_written_before_the_shop_throttles_is_not_written_again(
+    shop: WooCommerceSimulator, sink: ReadableSink
+) -> None:
+    """A shop that throttles within each batch would otherwise get its first part for ever."""
+    shop.variations = {"b"}
+    shop.script = ["ok", "throttle", "throttle"]
+    sending = Sending(sink)
+    sending.put(availability("a", 1, 9), availability("b", 1, 8))
+    await sending.until_done()
+    assert (shop.figures["a"], shop.figures["b"]) == (9, 8)
+    assert shop.received == [[("a", 9)], [("b", 8)], [("b", 8)], [("b", 8)]]
+    assert sending.dead_letters.letters == []
 
 
 async def test_an_answer_that_leaves_a_product_out_confirms_nothing(
