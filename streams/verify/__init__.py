@@ -16,6 +16,8 @@ by one partition's identities and SKUs. What is checked:
 - on_hand is the count in force and what happened after it, held the sum of the active holds after every row;
 - holds go one way, end when their time has come, and are in the table of holds as the ledger says; every request
   about one has its answer, and a repeated one the same again;
+- a location that a full feed was applied to is based on it, and all rows of the feed were there before;
+- bundles are told by what their components are told, and what moves a bundle moves each component once;
 - orders for a later day are demand until it comes; what can be promised for each day follows from the future;
 - versions only rise in the table's and in each channel's log;
 - table, availability topics and Redis view equal the recomputation.

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from streams.verify.bundles import Bundles
 from streams.verify.ledger import Ledger
 from streams.verify.policies import PolicyBook
 from streams.verify.promises import promised, told
@@ -34,6 +35,7 @@ def compare_table(
     ledger: Ledger,
     moments: Moments,
     policies: PolicyBook,
+    bundles: Bundles,
     report: Report,
 ) -> None:
     """Compare the table with the recomputed stock of every SKU in either."""
@@ -45,6 +47,8 @@ def compare_table(
             continue
         stock = fold.skus.get(sku, nothing)
         compare_locations(sku, level, fold, ledger, moments, policies, report)
+        if sku in bundles:
+            continue  # Its version and time are those of its components too.
         latest = max(stock.latest, ledger.own_latest.get(sku, 0))
         if latest and level["occurred_at"] != latest:
             report.add(Kind.TABLE, sku, "occurred_at", latest, level["occurred_at"])
@@ -126,7 +130,7 @@ def compare_ledger(levels: Values, ledger: Ledger, report: Report) -> None:
 
 
 def compare_availability(
-    levels: Values, told: dict[str, Values], policies: PolicyBook, report: Report
+    levels: Values, told: dict[str, Values], policies: PolicyBook, bundles: Bundles, report: Report
 ) -> None:
     """
     Compare what each channel was told with what follows from the table's figures and the policies.
@@ -134,7 +138,8 @@ def compare_availability(
     The table's figures are compared on their own, so that one mistake is not reported twice.
     """
     for sku, level in levels.items():
-        outlooks = policies.outlooks(sku, level["locations"], told)
+        # What is told of a bundle follows from components on other partitions (bundles.py).
+        outlooks = [] if sku in bundles else policies.outlooks(sku, level["locations"], told)
         compare_standing(sku, level, [outlook.standing for outlook in outlooks], report)
         in_table = {entry["channel_id"]: entry for entry in level["availability"]}
         for channel_id, of_channel in told.items():

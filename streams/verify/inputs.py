@@ -14,6 +14,7 @@ from streams.verify.aside import (
     headers_of,
     origin_of,
 )
+from streams.verify.bundles import Bundles
 from streams.verify.counts import Counts
 from streams.verify.feeds import FULL, FeedId, feed_of
 from streams.verify.ledger import Ledger, Settled, envelope_of, identity_of
@@ -23,11 +24,12 @@ from streams.verify.plan import Plan
 from streams.verify.reading import Record
 from streams.verify.reasons import Contents, Reasons
 from streams.verify.report import Kind, Report
-from streams.verify.rows import CHANGING
+from streams.verify.rows import CHANGING, EXPLODED, OWN_SOURCE
 from streams.verify.rules import (
     CONFIRM_RECORD,
     COUNT_RECORD,
     DOCUMENTS,
+    ITEM_RECORD,
     PLACE_RECORD,
     POLICY_RECORD,
     Event,
@@ -62,6 +64,7 @@ class Inputs:
         partitions: Mapping[str, int],
         ledger: Ledger,
         counts: Counts,
+        bundles: Bundles,
         aside: SetAside,
         forwards: Forwards,
         report: Report,
@@ -71,6 +74,7 @@ class Inputs:
         self._plan = plan
         self._partitions = partitions
         self._ledger = ledger
+        self._bundles = bundles
         self._aside = aside
         self._forwards = forwards
         self._report = report
@@ -189,6 +193,8 @@ class Inputs:
             what = f"is another event under the id {value['source_id']}/{value['event_id']} and has no dead letter"
             self._report.add(Kind.DEAD_LETTER_MISSING, str(origin), what, "IDEMPOTENCY_CONFLICT")
         elif event.record in DOCUMENTS:
+            if event.record == ITEM_RECORD:
+                self._bundles.describe(value["sku"], value["components"], in_force=False)
             self._report.counts["policies" if event.record == POLICY_RECORD else "items"] += 1
         elif event.value.get("feed_kind") == FULL:
             if known is None:
@@ -226,6 +232,8 @@ class Inputs:
             self._take_first(origin, event, identity, counts=True)
 
     def _reject(self, event: Event, identity: bytes) -> None:
+        if event.value["source_id"] == OWN_SOURCE:
+            self._bundles.part(event.record, event.value)
         if event.record == "OrderPlaced":
             self._report.counts["orders_rejected"] += 1
             self._refused_orders.append((identity, event.value))
@@ -239,6 +247,10 @@ class Inputs:
             self._check_grant(origin, value, identity)
         if record == COUNT_RECORD and settled.outcome != "NOT_TRUSTED" and value["feed_kind"] != FULL:
             self.fold.counts.take(value)
+        if settled.outcome == EXPLODED:
+            self._bundles.explode(str(origin), record, value)
+        if value["source_id"] == OWN_SOURCE:
+            self._bundles.part(record, value)
         if settled.outcome not in CHANGING:
             return
         if record == CONFIRM_RECORD:

@@ -6,6 +6,7 @@ from streams.verify.ledger import identity_of
 from streams.verify.plan import Plan
 from streams.verify.reading import Record
 from streams.verify.report import Kind, Report
+from streams.verify.rows import OWN_SOURCE
 from streams.verify.rules import COUNT_RECORD, DOCUMENTS, FUTURE_TOLERANCE_MS, POLICY_RECORD, Event
 
 # A dead letter is written at the end of its batch, so a little later than its event was judged.
@@ -56,6 +57,8 @@ class Reasons:
             if dead.reason == "IDEMPOTENCY_CONFLICT":
                 self._conflicts.append((dead, event, identity_of(event.value), digest(record.value())))
                 return
+            if dead.reason == "IS_BUNDLE" and event.value["source_id"] == OWN_SOURCE:
+                return  # A part of a bundle whose component was a bundle itself at that moment.
             if self._is_untimely(event, dead) or self._is_exhausted(record, event, dead):
                 return
             if dead.reason == "INVALID_COUNT" and event.value.get("feed_kind") == FULL:

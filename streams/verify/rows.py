@@ -13,7 +13,9 @@ OF_HOLDS = frozenset({EXPIRED, MOVED, CONFIRMED, *REQUESTS})
 OWN_EVENTS = frozenset({EXPIRED, MOVED, CONFIRMED, FELL_DUE, ZEROED})
 """What the stock agent does of its own: no input record is behind such a row."""
 
-OUTCOMES = frozenset({"APPLIED", "DUPLICATE", "REJECTED", "LATE", "SUPERSEDED", "NOT_TRUSTED"})
+EXPLODED = "EXPLODED"
+"""The outcome of what moves a bundle's components instead of it."""
+OUTCOMES = frozenset({"APPLIED", "DUPLICATE", "REJECTED", "LATE", "SUPERSEDED", "NOT_TRUSTED", EXPLODED})
 CHANGING = frozenset({"APPLIED", "LATE"})
 """Outcomes that change a SKU; all others leave it as it was."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from streams.verify.answers import Answers
 from streams.verify.aside import SetAside
+from streams.verify.bundles import Bundles
 from streams.verify.comparison import (
     View,
     compare_availability,
@@ -49,6 +50,7 @@ class Verification:
         self._forwards = Forwards()
         self._policies = PolicyBook()
         self._feeds = Feeds()
+        self._bundles = Bundles(report)
         self._shown: dict[str, int] = {}
 
     def run(self, on_partition: Callable[[int], None] = lambda _partition: None) -> Report:
@@ -63,6 +65,7 @@ class Verification:
             self._verify_partition(number)
         self._forwards.check(self._report)
         self._feeds.check_whole(self._report)
+        self._bundles.check()
         self._compare_view_sizes()
         if self._view is None:
             self._report.notes.append("The Redis view was left out.")
@@ -123,6 +126,7 @@ class Verification:
         for record in self._reader.read(self._all(self._plan.items_in_force)):
             if (item := self._decoded(record)) is not None:
                 self._policies.categories[item[1]["sku"]] = item[1]["category"]
+                self._bundles.describe(item[1]["sku"], item[1]["components"], in_force=True)
 
     def _read_sources(self) -> None:
         hearing = Hearing(self._now_ms)
@@ -175,9 +179,17 @@ class Verification:
         topics = self._at(self._plan.inputs, number)
         complete = self._is_complete([part for part in topics if part[0] != self._plan.policies])
         partitions = {topic: self._reader.partitions(topic) for topic in self._plan.inputs}
-        counts = Counts(ledger.counted, self._feeds.in_force(number), self._policies.trusts)
+        counts = Counts(ledger.counted, self._feeds.in_force(number), self._trusts)
         inputs = Inputs(
-            self._plan, partitions, ledger, counts, aside, self._forwards, self._report, complete=complete
+            self._plan,
+            partitions,
+            ledger,
+            counts,
+            self._bundles,
+            aside,
+            self._forwards,
+            self._report,
+            complete=complete,
         )
         inputs.read(self._reader.read(topics))
         inputs.finish()
@@ -211,15 +223,29 @@ class Verification:
         levels = published[plan.levels]
         report.counts["skus"] += len(levels)
         if inputs is not None:
-            compare_table(levels, inputs.fold, ledger, self._feeds.moments(number), self._policies, report)
+            compare_table(
+                levels,
+                inputs.fold,
+                ledger,
+                self._feeds.moments(number),
+                self._policies,
+                self._bundles,
+                report,
+            )
             compare_future(levels, inputs.fold, self._days(), plan.promise_horizon_days, report)
         compare_ledger(levels, ledger, report)
         told = {channel_id: published[topic] for channel_id, topic in plan.availability.items()}
-        compare_availability(levels, told, self._policies, report)
+        compare_availability(levels, told, self._policies, self._bundles, report)
+        for channel_id, values in told.items():
+            self._bundles.tell(channel_id, values)
         for topic, values in published.items():
             self._shown[topic] = self._shown.get(topic, 0) + len(values)
             if self._view is not None:
                 compare_view(topic, values, self._view, report)
+
+    def _trusts(self, sku: str, location_id: str, source_id: str) -> bool:
+        """Tell whether a feed sets a SKU's stock: a bundle lies on no shelf, whoever lists it."""
+        return sku not in self._bundles and self._policies.trusts(sku, location_id, source_id)
 
     def _days(self) -> set[int]:
         """Return what today may be for who wrote last, in days since 1970, UTC."""

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from schemas.wire import decode, encode
+from schemas.wire import encode
 from streams.cli.verify import exit_code, summary
-from streams.verify.partitioning import partition_of
 from streams.verify.reading import ReadError
-from streams.verify.report import Kind, Report
-from streams.verify.run import Verification
+from streams.verify.report import Kind
+from tests.verify.checking import alter, alter_location, home, verified
 from tests.verify.honest import ENDS_AT, answer, asked, honest_world, own_row
 from tests.verify.world import NOON, PLAN, World, error_headers, fact, other_partition
 
 Plant = Callable[[World], object]
-
-
-def verified(world: World) -> Report:
-    """Verify a world without a view."""
-    return Verification(PLAN, world, None, Report()).run()
-
-
-def home(key: str) -> int:
-    """Return the partition where a SKU belongs, or a key that begins with one."""
-    return partition_of(key.partition("\x1f")[0].encode(), 2)
 
 
 def test_honest_world_agrees() -> None:
@@ -42,23 +30,6 @@ def test_honest_world_agrees() -> None:
     assert report.counts["orders_rejected"] == 1
     assert "VERIFIED" in summary(report)[-1]
     assert any("not lost" in note for note in report.notes)
-
-
-def _alter(world: World, topic: str, sku: str, back: int = 1, **changes: Any) -> None:
-    """Change fields of a SKU's last record (or one further back) in a topic."""
-    records = [record for record in world.topics[topic, home(sku)] if record.key_bytes == sku.encode()]
-    chosen = records[-back]
-    assert chosen.value_bytes is not None
-    name, value = decode(chosen.value_bytes)
-    chosen.value_bytes = encode(name, value | changes)
-
-
-def _alter_location(world: World, sku: str, **changes: int) -> None:
-    last = [record for record in world.topics[PLAN.levels, home(sku)] if record.key_bytes == sku.encode()][-1]
-    assert last.value_bytes is not None
-    _, value = decode(last.value_bytes)
-    value["locations"][-1] |= changes
-    last.value_bytes = encode("StockLevel", value)
 
 
 def _drop_last(world: World, topic: str, sku: str) -> None:
@@ -113,11 +84,11 @@ def _duplicate_without_row(world: World) -> None:
 
 
 def _refused_though_covered(world: World) -> None:
-    _alter(world, PLAN.movements, "APPLE", 3, available_after=9)
+    alter(world, PLAN.movements, "APPLE", 3, available_after=9)
 
 
 def _accepted_though_short(world: World) -> None:
-    _alter(world, PLAN.movements, "APPLE", 4, available_after=-1)
+    alter(world, PLAN.movements, "APPLE", 4, available_after=-1)
 
 
 def _not_forwarded(world: World) -> None:
@@ -149,7 +120,7 @@ def _late_without_a_count(world: World) -> None:
 
 
 def _trusted_all_the_same(world: World) -> None:
-    _alter(world, PLAN.movements, "LEMON", outcome="SUPERSEDED")
+    alter(world, PLAN.movements, "LEMON", outcome="SUPERSEDED")
 
 
 def _confirmed_twice(world: World) -> None:
@@ -170,23 +141,23 @@ def _held_though_short(world: World) -> None:
 
 
 PLANTS: list[tuple[Kind, Plant]] = [
-    (Kind.TABLE, lambda world: _alter_location(world, "APPLE", on_hand=6)),
-    (Kind.TABLE, lambda world: _alter_location(world, "APPLE", reserved=3)),
-    (Kind.TABLE, lambda world: _alter_location(world, "APPLE", unsellable=0)),
-    (Kind.TABLE, lambda world: _alter_location(world, "PEAR", incoming=0)),
-    (Kind.TABLE, lambda world: _alter_location(world, "PEAR", safety_stock=1)),
-    (Kind.TABLE, lambda world: _alter(world, PLAN.levels, "APPLE", occurred_at=NOON - 1)),
+    (Kind.TABLE, lambda world: alter_location(world, "APPLE", on_hand=6)),
+    (Kind.TABLE, lambda world: alter_location(world, "APPLE", reserved=3)),
+    (Kind.TABLE, lambda world: alter_location(world, "APPLE", unsellable=0)),
+    (Kind.TABLE, lambda world: alter_location(world, "PEAR", incoming=0)),
+    (Kind.TABLE, lambda world: alter_location(world, "PEAR", safety_stock=1)),
+    (Kind.TABLE, lambda world: alter(world, PLAN.levels, "APPLE", occurred_at=NOON - 1)),
     (Kind.TABLE, lambda world: _drop_last(world, PLAN.levels, "PEAR")),
-    (Kind.VERSION, lambda world: _alter(world, PLAN.levels, "APPLE", version=4)),
+    (Kind.VERSION, lambda world: alter(world, PLAN.levels, "APPLE", version=4)),
     (Kind.VERSION, _version_backwards),
-    (Kind.AVAILABILITY, lambda world: _alter(world, PLAN.availability["web"], "APPLE", available_to_sell=4)),
-    (Kind.AVAILABILITY, lambda world: _alter(world, PLAN.levels, "APPLE", availability=[])),
+    (Kind.AVAILABILITY, lambda world: alter(world, PLAN.availability["web"], "APPLE", available_to_sell=4)),
+    (Kind.AVAILABILITY, lambda world: alter(world, PLAN.levels, "APPLE", availability=[])),
     (
         Kind.LEDGER_GAP,
-        lambda world: _alter(world, PLAN.movements, "APPLE", 2, on_hand_before=6, on_hand_after=7),
+        lambda world: alter(world, PLAN.movements, "APPLE", 2, on_hand_before=6, on_hand_after=7),
     ),
-    (Kind.LEDGER_ROW, lambda world: _alter(world, PLAN.movements, "APPLE", on_hand_after=6)),
-    (Kind.LEDGER_ROW, lambda world: _alter(world, PLAN.movements, "APPLE", 7, quantity=2)),
+    (Kind.LEDGER_ROW, lambda world: alter(world, PLAN.movements, "APPLE", on_hand_after=6)),
+    (Kind.LEDGER_ROW, lambda world: alter(world, PLAN.movements, "APPLE", 7, quantity=2)),
     (Kind.LEDGER_GAP, _lose_row),
     (Kind.LOST_EVENT, _lose_row),
     (Kind.APPLIED_TWICE, _second_row),
@@ -194,29 +165,29 @@ PLANTS: list[tuple[Kind, Plant]] = [
     (Kind.DUPLICATE_COUNT, _duplicate_without_row),
     (Kind.ORDER, _refused_though_covered),
     (Kind.ORDER, _accepted_though_short),
-    (Kind.TABLE, lambda world: _alter_location(world, "GRAPE", held=0)),
-    (Kind.TABLE, lambda world: _alter_location(world, "LEMON", counted_at=0)),
-    (Kind.LEDGER_GAP, lambda world: _alter_location(world, "GRAPE", held=2)),
-    (Kind.LEDGER_GAP, lambda world: _alter_location(world, "APPLE", reserved=1)),
-    (Kind.LEDGER_ROW, lambda world: _alter(world, PLAN.movements, "APPLE", 4, reserved_after=1)),
-    (Kind.LEDGER_ROW, lambda world: _alter(world, PLAN.movements, "LEMON", 3, outcome="APPLIED")),
-    (Kind.LEDGER_ROW, lambda world: _alter(world, PLAN.movements, "LEMON", 5, outcome="REJECTED")),
+    (Kind.TABLE, lambda world: alter_location(world, "GRAPE", held=0)),
+    (Kind.TABLE, lambda world: alter_location(world, "LEMON", counted_at=0)),
+    (Kind.LEDGER_GAP, lambda world: alter_location(world, "GRAPE", held=2)),
+    (Kind.LEDGER_GAP, lambda world: alter_location(world, "APPLE", reserved=1)),
+    (Kind.LEDGER_ROW, lambda world: alter(world, PLAN.movements, "APPLE", 4, reserved_after=1)),
+    (Kind.LEDGER_ROW, lambda world: alter(world, PLAN.movements, "LEMON", 3, outcome="APPLIED")),
+    (Kind.LEDGER_ROW, lambda world: alter(world, PLAN.movements, "LEMON", 5, outcome="REJECTED")),
     (Kind.LEDGER_ROW, _late_without_a_count),
     (Kind.TABLE, _trusted_all_the_same),
-    (Kind.HOLD, lambda world: _alter(world, PLAN.movements, "GRAPE", held_after=2)),
-    (Kind.HOLD, lambda world: _alter(world, PLAN.movements, "GRAPE", 4, quantity=1)),
+    (Kind.HOLD, lambda world: alter(world, PLAN.movements, "GRAPE", held_after=2)),
+    (Kind.HOLD, lambda world: alter(world, PLAN.movements, "GRAPE", 4, quantity=1)),
     (Kind.HOLD, _confirmed_twice),
     (Kind.HOLD, _expired_twice),
     (Kind.HOLD, _held_though_short),
     (Kind.HOLD, lambda world: _drop_last(world, PLAN.holds, "GRAPE\x1fH-4")),
-    (Kind.HOLD, lambda world: _alter(world, PLAN.holds, "GRAPE\x1fH-4", quantity=2)),
-    (Kind.HOLD, lambda world: _alter(world, PLAN.holds, "GRAPE\x1fH-1", state="RELEASED")),
+    (Kind.HOLD, lambda world: alter(world, PLAN.holds, "GRAPE\x1fH-4", quantity=2)),
+    (Kind.HOLD, lambda world: alter(world, PLAN.holds, "GRAPE\x1fH-1", state="RELEASED")),
     (Kind.ANSWER, lambda world: _drop_last(world, PLAN.results, "GRAPE")),
-    (Kind.ANSWER, lambda world: _alter(world, PLAN.results, "GRAPE", accepted=False)),
-    (Kind.ANSWER, lambda world: _alter(world, PLAN.results, "GRAPE", 5, reason="HOLD_UNKNOWN")),
-    (Kind.ANSWER, lambda world: _alter(world, PLAN.results, "GRAPE", quantity=5)),
-    (Kind.ANSWER, lambda world: _alter(world, PLAN.results, "GRAPE", version=9)),
-    (Kind.ANSWER, lambda world: _alter(world, PLAN.results, "GRAPE", 8, quantity=2)),
+    (Kind.ANSWER, lambda world: alter(world, PLAN.results, "GRAPE", accepted=False)),
+    (Kind.ANSWER, lambda world: alter(world, PLAN.results, "GRAPE", 5, reason="HOLD_UNKNOWN")),
+    (Kind.ANSWER, lambda world: alter(world, PLAN.results, "GRAPE", quantity=5)),
+    (Kind.ANSWER, lambda world: alter(world, PLAN.results, "GRAPE", version=9)),
+    (Kind.ANSWER, lambda world: alter(world, PLAN.results, "GRAPE", 8, quantity=2)),
     (Kind.ANSWER, lambda world: answer(world, asked("h9", 1, "H-4"), 10)),
     (Kind.LOST_EVENT, lambda world: world.event("ReleaseHold", asked("h9", 0, "H-4"))),
     (Kind.UNEXPLAINED_ROW, lambda world: own_row(world, "HoldSpilt", "H-4", 1, 11, 1, "store")),
@@ -300,7 +271,7 @@ def test_order_whose_goods_left_before_it_came_asks_for_nothing() -> None:
         world.tell(channel, "KIWI", 0, 1)
     world.level("KIWI", 2, [{"location_id": "store", "on_hand": -3}], {"pos": (0, 1), "web": (0, 1)})
     assert verified(world).agrees
-    _alter(world, PLAN.movements, "KIWI", available_after=-4, reserved_after=1)
+    alter(world, PLAN.movements, "KIWI", available_after=-4, reserved_after=1)
     assert Kind.ORDER in verified(world).totals
 
 
