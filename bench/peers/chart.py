@@ -8,6 +8,10 @@ OURS, PEERS = "#1b6e53", "#9aa5b1"
 MEDIAN, TAIL = "#4f7cac", "#c9d6e3"
 WIDTH_INCHES, ROW_INCHES, HEAD_INCHES = 11.0, 0.45, 1.6
 DOTS_PER_INCH = 144
+LABEL_ROOM = 0.3  # Of an axis, for the figures at the ends of bars.
+LABEL_DECADE = 10.0  # The same on a logarithmic axis.
+SHORTEST_MS = 1.0
+TICKS = 4
 
 
 def draw(records: Sequence[Mapping[str, Any]], path: Path) -> bool:
@@ -25,36 +29,51 @@ def draw(records: Sequence[Mapping[str, Any]], path: Path) -> bool:
     _throughput(axes[0], shown)
     for axis, rate in zip(axes[1:], rates, strict=True):
         _latency(axis, shown, str(rate))
-    figure.suptitle("The same work on the same broker in the same run; lines are minimum to maximum")
+    measured = max(record["measured_at"][:10] for record in shown) if shown else "never"
+    figure.suptitle(
+        f"The same work on the same broker in the same run ({measured}); lines: minimum to maximum"
+    )
     figure.savefig(path, dpi=DOTS_PER_INCH)
     return True
 
 
 def _throughput(axis: Any, records: Sequence[Mapping[str, Any]]) -> None:
     spreads = [record["events_per_second"] for record in records]
-    names = [f"{record['engine']}\n{record['guarantee']}" for record in records]
+    names = [f"{record['engine']} {record['version']}\n{record['guarantee']}" for record in records]
     colours = [OURS if record["engine"].startswith("Onhand") else PEERS for record in records]
-    axis.barh(names, [one["median"] for one in spreads], xerr=_errors(spreads), color=colours, capsize=3)
+    bars = axis.barh(
+        names, [one["median"] for one in spreads], xerr=_errors(spreads), color=colours, capsize=3
+    )
+    axis.bar_label(bars, fmt="{:,.0f}", padding=4, fontsize="small")
+    axis.margins(x=LABEL_ROOM)
     axis.set_title("events a second")
     axis.xaxis.set_major_formatter("{x:,.0f}")
+    axis.locator_params(axis="x", nbins=TICKS)
 
 
 def _latency(axis: Any, records: Sequence[Mapping[str, Any]], rate: str) -> None:
     rows = [(row, record) for row, record in enumerate(records) if rate in record["p50_ms"]]
     for name, colour, depth in (("p99_ms", TAIL, 0.8), ("p50_ms", MEDIAN, 0.4)):
         spreads = [record[name][rate] for _, record in rows]
-        axis.barh(
+        bars = axis.barh(
             [row for row, _ in rows],
             [one["median"] for one in spreads],
             depth,
             xerr=_errors(spreads),
             color=colour,
             capsize=3,
-            label=name.removesuffix("_ms"),
         )
+        if name == "p99_ms":
+            axis.bar_label(bars, [_both(record, rate) for _, record in rows], padding=4, fontsize="small")
     axis.set_xscale("log")
-    axis.set_title(f"milliseconds at {int(rate):,} events/s")
-    axis.legend(loc="lower right")
+    longest = max((record["p99_ms"][rate]["maximum"] for _, record in rows), default=1.0)
+    axis.set_xlim(SHORTEST_MS, longest * LABEL_DECADE)
+    axis.xaxis.set_minor_formatter("")
+    axis.set_title(f"p50 / p99 ms at {int(rate):,}/s")
+
+
+def _both(record: Mapping[str, Any], rate: str) -> str:
+    return f"{record['p50_ms'][rate]['median']:,.0f} / {record['p99_ms'][rate]['median']:,.0f}"
 
 
 def _errors(spreads: Sequence[Mapping[str, float]]) -> list[list[float]]:
