@@ -95,7 +95,7 @@ ENGINES = (
         environment=NO_SEARCH_PATH,
         topics=("changelog",),
         workers=1,  # Its processes form one fixed cluster that stops when one of them dies.
-        fault_guarantee="exactly once in state, at least once in outputs",
+        fault_guarantee="recovery on: at least once",
         fault_arguments=_bytewax_recovery,
     ),
     Engine(
