@@ -1,6 +1,7 @@
 """Topics on a cluster: what is there, creating what is missing, correcting settings, refusing what does not fit."""
 
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -20,6 +21,7 @@ from streams.engine.errors import ConfigurationError
 from streams.engine.topic_plan import Action, TopicChange, TopicState, TopicWish
 
 REQUEST_SECONDS = 30.0  # How long a cluster may take to answer or to create topics.
+POLL_SECONDS = 0.1
 
 _librdkafka = logging.getLogger("librdkafka.admin")
 _librdkafka.setLevel(
@@ -43,7 +45,25 @@ def create_missing(bootstrap_servers: str, wishes: Sequence[TopicWish]) -> list[
                 f"Topic {wish.name} has {found} partitions but ONHAND_PARTITIONS is {wish.partitions}: "
                 f"set it to {found}; changing the number of partitions is a migration."
             )
-    return _create(admin, [wish for wish in wishes if wish.name not in there])
+    created = _create(admin, [wish for wish in wishes if wish.name not in there])
+    _wait_until_known(admin, bootstrap_servers, [wish.name for wish in wishes])
+    return created
+
+
+def _wait_until_known(admin: AdminClient, bootstrap_servers: str, names: Sequence[str]) -> None:
+    """
+    Wait until brokers tell clients of topics that the controller has made, for seconds at most on a busy machine.
+
+    Without it, whoever starts at once finds some of them missing.
+    """
+    deadline = time.monotonic() + REQUEST_SECONDS
+    while not set(names) <= _listed(admin, bootstrap_servers).keys():
+        if time.monotonic() > deadline:
+            raise ConfigurationError(
+                f"Kafka at {bootstrap_servers} has made topics and does not show them: start again, and look at "
+                "the brokers' logs if it stays so."
+            )
+        time.sleep(POLL_SECONDS)
 
 
 def read_topics(bootstrap_servers: str, names: Iterable[str]) -> dict[str, TopicState]:
