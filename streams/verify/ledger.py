@@ -4,6 +4,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from streams.verify.answers import Answers
@@ -49,7 +50,10 @@ class Figures(NamedTuple):
     @classmethod
     def after(cls, row: dict[str, Any]) -> "Figures":
         """Return the figures after a row."""
-        return cls(*(row[f"{name}_after"] for name in cls._fields))
+        return cls(*_AFTER(row))
+
+
+_AFTER = itemgetter(*(f"{name}_after" for name in Figures._fields))
 
 
 class Settled(NamedTuple):

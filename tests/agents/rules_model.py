@@ -104,6 +104,7 @@ class Sku:
     lines: dict[tuple[str, str, str], Line] = field(default_factory=dict)
     holds: dict[str, Held] = field(default_factory=dict)
     safety_stock: int = 0
+    mistrusts: bool = False
     known: bool = False
 
     def on_hand(self, location_id: str) -> int:
