@@ -68,6 +68,11 @@ class Counts:
             row = (value["sequence"], value["quantity"])
             self._rows[place] = max(row, self._rows.get(place, row))
 
+    def fed_by(self, location_id: str) -> str | None:
+        """Return the source of the feed that a location is based on."""
+        fed = self._fed.get(location_id)
+        return None if fed is None else fed.source_id
+
     def base(self, place: SkuLocation) -> Count | None:
         """Return what a SKU is based on at a location: its own count, or the feed if that is later."""
         own, fed = self.in_force.get(place), self._fed.get(place[1])

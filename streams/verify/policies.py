@@ -41,6 +41,7 @@ class PolicyBook:
     def __init__(self) -> None:
         self._newest: dict[str, dict[str, Any]] = {}
         self._backorder_limits: dict[str, set[int]] = {}
+        self._trusted: list[tuple[str, str, frozenset[str]]] = []
         self.known_since = 0
         self.categories: dict[str, str | None] = {}
         self.worlds: list[World] = [{}]
@@ -53,6 +54,10 @@ class PolicyBook:
         known = self._newest.get(policy["sku"])
         if known is None or age_of(policy) > age_of(known):
             self._newest[policy["sku"]] = policy
+        for rule in policy["sources"]:
+            if rule["trusted_count_source_ids"] is not None:
+                trusted = frozenset(rule["trusted_count_source_ids"])
+                self._trusted.append((policy["sku"], rule["location_id"], trusted))
         if policy["backorder_limit"] is not None:
             self._backorder_limits.setdefault(policy["sku"], set()).add(policy["backorder_limit"])
 
@@ -108,6 +113,14 @@ class PolicyBook:
                     if rule["location_id"] == name and rule["trusted_count_source_ids"] is not None:
                         return source_id in rule["trusted_count_source_ids"]
         return True
+
+    def may_have_mistrusted(self, sku: str, location_id: str, source_id: str) -> bool:
+        """Tell whether any policy, now or once in force, takes a source's counts of a SKU for none."""
+        return any(
+            source_id not in trusted
+            for key, place, trusted in self._trusted
+            if (key in {sku, ANY} or key.startswith("*/")) and place in {location_id, ANY}
+        )
 
     def outlooks(self, sku: str, locations: list[Location], channels: Iterable[str]) -> list[Outlook]:
         """Return what may follow for a SKU from its locations' figures, by world; nothing if that is unknown."""

@@ -167,7 +167,7 @@ def heard_book(*worlds: dict[str, int]) -> PolicyBook:
     rules = book(
         policy(
             channels=[channel("web", maximum_staleness_seconds=60)],
-            sources=[{"location_id": "a", "source_ids": ["till"]}],
+            sources=[{"location_id": "a", "source_ids": ["till"], "trusted_count_source_ids": None}],
             low_stock_threshold=5,
         )
     )
