@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck
 from hypothesis import settings as property_settings
 
@@ -23,6 +24,13 @@ property_settings.register_profile(
 property_settings.load_profile("onhand")
 
 TEST_PARTITIONS = 4  # Enough to be shared by workers, few enough to be quick.
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command that is run inside the test's process configures logs for a stream that is closed behind it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
