@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-import structlog
 import typer
 from aiokafka.errors import KafkaError
 
@@ -27,6 +26,7 @@ from connectors.standard_webhooks.signature import InvalidSecret
 from streams.app import ensure_topics
 from streams.cli.channels import DEFAULT_FILE, Accounts
 from streams.cli.errors import UserError
+from streams.cli.logs import log_to_standard_error
 from streams.cli.overrides import BootstrapServers, MetricsPort, settings_from
 from streams.engine.errors import ConfigurationError
 from streams.health import HealthServer
@@ -170,7 +170,7 @@ def _deliver(settings: Settings, make: Callable[[], Egress]) -> None:
 
 async def _run(settings: Settings, make: Callable[[], Egress]) -> None:
     """Run a delivery, with its metrics, until SIGTERM or SIGINT."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_to_standard_error()
     egress = make()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

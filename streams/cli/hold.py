@@ -1,11 +1,9 @@
 """`onhand hold`: place, change, confirm and release checkout holds, and look at those of a SKU."""
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, NoReturn
 
-import structlog
 import typer
 
 from connectors.reservations.connector import Reservations
@@ -16,6 +14,7 @@ from streams.cli import hold_output as output
 from streams.cli.catalogue import UseCatalogue, open_catalogue, user_errors
 from streams.cli.errors import UserError
 from streams.cli.held import read_holds
+from streams.cli.logs import log_to_standard_error
 from streams.cli.overrides import BootstrapServers, settings_from
 from streams.cli.times import duration_seconds
 from streams.domain.sku import InvalidSku, normalise_sku
@@ -217,7 +216,7 @@ def _tell(
 ) -> None:
     """Ask, and print the answers; what is not granted ends the command with a sentence and an exit code."""
     settings = settings_from(bootstrap_servers=bootstrap_servers)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_to_standard_error()
 
     async def run() -> Sequence[Answer]:
         async with Reservations(settings, owner=owner, timeout_seconds=timeout) as desk:

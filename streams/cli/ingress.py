@@ -10,7 +10,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 import uvicorn
 from aiokafka.errors import KafkaError
@@ -25,6 +24,7 @@ from streams.cli.catalogue import UseCatalogue, open_catalogue, resolve_by, user
 from streams.cli.channels import DEFAULT_FILE, Accounts
 from streams.cli.errors import UserError
 from streams.cli.http_server import Server, address_of, listen
+from streams.cli.logs import log_to_standard_error
 from streams.cli.overrides import BootstrapServers, MetricsPort, settings_from
 from streams.engine.errors import ConfigurationError
 from streams.health import HealthServer
@@ -54,7 +54,7 @@ def ingress(
     line when it is ready; SIGTERM or Ctrl-C lets it answer what is at hand and end.
     """
     settings = settings_from(bootstrap_servers=bootstrap_servers, metrics_port=metrics_port)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_to_standard_error()
     items = None if catalogue is None else open_catalogue(settings.bootstrap_servers, catalogue)
     service = _service(settings, _file(accounts), accounts.parent, resolve_by(items))
     try:

@@ -8,7 +8,6 @@ import time
 from contextlib import nullcontext, suppress
 from typing import Annotated
 
-import structlog
 import typer
 from aiokafka.errors import KafkaError
 
@@ -20,6 +19,7 @@ from streams.app import ensure_topics
 from streams.cli.catalogue import UseCatalogue, open_catalogue, resolve_by, user_errors
 from streams.cli.channels import DEFAULT_FILE, Accounts
 from streams.cli.errors import UserError
+from streams.cli.logs import log_to_standard_error
 from streams.cli.overrides import BootstrapServers, MetricsPort, settings_from
 from streams.cli.times import moment_ms
 from streams.engine.errors import ConfigurationError
@@ -49,7 +49,7 @@ def poll(
     if since is not None and account is None:
         raise UserError("--since needs --account: which one is to be read again?")
     settings = settings_from(bootstrap_servers=bootstrap_servers, metrics_port=metrics_port)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_to_standard_error()
     begin = None if since is None else moment_ms(since, int(time.time() * 1_000))
     items = None if catalogue is None else open_catalogue(settings.bootstrap_servers, catalogue)
     vault = Vault(os.environ, accounts.parent)

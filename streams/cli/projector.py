@@ -4,8 +4,7 @@ import asyncio
 import signal
 import sys
 
-import structlog
-
+from streams.cli.logs import log_to_standard_error
 from streams.cli.overrides import BootstrapServers, MetricsPort, RedisUrl, settings_from
 from streams.health import HealthServer
 from streams.settings import Settings
@@ -23,7 +22,7 @@ def projector(
     settings = settings_from(
         bootstrap_servers=bootstrap_servers, redis_url=redis_url, metrics_port=metrics_port
     )
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    log_to_standard_error()
     asyncio.run(run_projector(settings))
 
 
