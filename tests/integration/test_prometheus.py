@@ -12,12 +12,15 @@ import pytest
 
 from deploy.grafana.build import BOARDS
 from deploy.grafana.panels import Panel
-from deploy.prometheus.targets import DELIVER, of_job, targets_of
+from deploy.prometheus.targets import DELIVER, INGRESS, of_job, targets_of
 from streams.settings import Settings
 from tests.conftest import RunOnhand
+from tests.connectors.ingress.conftest import RunningIngress
+from tests.connectors.ingress.senders import SECRETS, written
 from tests.integration.prometheus_server import PROGRAM, PrometheusServer
 from tests.integration.running import OnhandUp
 from tests.integration.trickle import Trickle
+from tests.integration.webhooks import Webhooks
 from tests.processes import wait_until
 
 pytestmark = [
@@ -35,6 +38,8 @@ RIGHTLY_EMPTY = {
     "Time to restore one partition": "nothing is restored while everything runs: restores end before the first scrape",
     "SKUs whose figure at the channel has drifted": "a channel that takes JSON over HTTP can't be read back",
     "SKUs read back by result": "the same",
+    "Age of the latest change that a polled channel was asked about": "no channel here is polled",
+    "Windows polled by result": "the same",
 }
 """Panels that may have nothing to show in a healthy run, and why."""
 
@@ -78,6 +83,25 @@ def delivering(run_onhand: RunOnhand, running: OnhandUp, url: str) -> Iterator[s
     assert process.stop() == 0, process.log
 
 
+@contextmanager
+def taking(monkeypatch: pytest.MonkeyPatch, running: OnhandUp, folder: Path) -> Iterator[str]:
+    """An ingress that is sent webhooks; yields host:port of its metrics."""
+    for name, secret in SECRETS.items():
+        monkeypatch.setenv(name, secret)
+    folder.mkdir()
+    settings = Settings(
+        bootstrap_servers=running.said["bootstrap_servers"], redis_url=running.said["redis_url"]
+    )
+    ingress = RunningIngress(settings, written(folder))
+    try:
+        ingress.process.wait_ready()
+        with Webhooks(ingress):
+            yield f"127.0.0.1:{ingress.process.port}"
+        assert ingress.process.stop() == 0, ingress.process.log
+    finally:
+        ingress.close()
+
+
 def panel_queries() -> list[tuple[str, str]]:
     """Every query of every panel as Grafana would send it."""
     return [
@@ -100,9 +124,10 @@ def test_every_panel_of_a_running_system_has_data(
         PrometheusServer(tmp_path / "prometheus") as prometheus,
         OnhandUp(tmp_path / "up", workers=1) as running,
         delivering(run_onhand, running, channel_url) as delivery,
+        taking(monkeypatch, running, tmp_path / "ingress") as ingress,
         Trickle(running.said["bootstrap_servers"]) as load,
     ):
-        prometheus.watch([*targets_of(running.said), of_job(DELIVER, delivery)])
+        prometheus.watch([*targets_of(running.said), of_job(DELIVER, delivery), of_job(INGRESS, ingress)])
         missing = dict.fromkeys(query for query in panel_queries() if query[0] not in RIGHTLY_EMPTY)
 
         def all_have_data() -> bool:
