@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,12 +33,28 @@ from tests.connectors.ingress.senders import (
     woocommerce,
 )
 from tests.connectors.ingress.topics import Stored, Topics
+from tests.connectors.translating import FIXTURES
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.kafka
 
 GOOD = good_deliveries()
 FILE = parse_accounts(ACCOUNTS.replace("SQUARE", "http://127.0.0.1:9"))
+DAMAGED = 25  # Bodies of each account; the translators' own tests try 20,000.
+BODIES = tuple(
+    str(path.relative_to(FIXTURES))
+    for path in sorted(FIXTURES.rglob("*.*"))
+    if path.suffix in {".json", ".edi"}
+)
+SIGNED: dict[str, Callable[[bytes], Delivery]] = {
+    "shop": partial(shopify, "orders/updated"),
+    "candles": partial(woocommerce, "order.updated"),
+    "tea": square,
+    "soap": partial(bearer, "soap"),
+    "dock": partial(bearer, "dock"),
+    "supplier": partial(bearer, "supplier"),
+    "wholesale": partial(bearer, "wholesale"),
+}
 DEAD_LETTERS, ORDERS = INGRESS_DEAD_LETTERS.name, CHANNEL_ORDERS.name
 
 
@@ -248,6 +266,27 @@ def test_good_lines_are_taken_and_the_body_is_kept_for_the_others(
     assert kept.headers["__streams.errors.exception"] == b"PARTLY_UNTRANSLATABLE"
     assert json.loads(kept.value) == body
     assert statement.decoded[0] == "ChannelOrder"
+
+
+@pytest.mark.parametrize("account_id", SIGNED)
+def test_no_authentic_body_is_a_failure_of_ours(
+    ingress: RunningIngress, topics: Topics, account_id: str
+) -> None:
+    """Whatever is damaged in it: it is answered as one that is taken or kept, and nothing of it is lost."""
+    draw, sign = random.Random(account_id), SIGNED[account_id]
+    mark, kept = topics.mark(), 0
+    for _ in range(DAMAGED):
+        answer = ingress.post(sign(damaged(draw, raw(draw.choice(BODIES)))))
+        assert answer.status_code in {200, 400}, answer.text
+        kept += bool(answer.json().get("refused") or answer.json().get("errors"))
+    assert kept == sum(one.topic == DEAD_LETTERS for one in topics.since(mark))
+
+
+def damaged(draw: random.Random, body: bytes) -> bytes:
+    """A body cut short, with bytes of no meaning in it, or with a part of it twice."""
+    begin, end = sorted(draw.randrange(len(body)) for _ in range(2))
+    noise = bytes(draw.randrange(256) for _ in range(draw.randrange(8)))
+    return draw.choice([body[:end], body[:begin] + noise + body[end:], body + body[begin:end], noise, b""])
 
 
 def test_a_large_body_is_taken_whole(ingress: RunningIngress, topics: Topics) -> None:
